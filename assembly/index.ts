@@ -1,0 +1,1 @@
+export { __heap_base, __data_end };

@@ -1,0 +1,46 @@
+// Compiles the WebAssembly binaries: asc makes each, wasm-opt (of binaryen) makes it smaller and
+// faster, and the two that ship are embedded as base64 in src/wasm/, so that one import is enough.
+//
+//   node scripts/build-wasm.mjs [TARGET...]     targets of asconfig.json; default: all but debug
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+const root = new URL('..', import.meta.url);
+const bin = (name) => new URL(`node_modules/.bin/${name}`, root).pathname;
+const run = (name, args) => execFileSync(bin(name), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+
+/** Entry file of the targets that are not the engine: the kernels alone, for their tests and benches. */
+const KERNELS = 'assembly/kernels/index.ts';
+const TARGETS = ['scalar', 'simd', 'kernels', 'kernels-simd'];
+/** Shipped binaries and the module of src/wasm/ that embeds each. */
+const EMBEDDED = { scalar: 'scalar', simd: 'simd' };
+
+mkdirSync(new URL('build/', root), { recursive: true });
+mkdirSync(new URL('src/wasm/', root), { recursive: true });
+const config = JSON.parse(readFileSync(new URL('asconfig.json', root), 'utf8'));
+for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) {
+  const out = config.targets[target].outFile;
+  const entry = target.startsWith('kernels') ? [KERNELS] : config.entries;
+  // `--config` would also compile the entries it names: the options are passed instead.
+  run('asc', [...entry, ...flags({ ...config.options, ...config.targets[target] })]);
+  if (target !== 'debug') {
+    const features = target.includes('simd') ? ['--enable-simd'] : [];
+    run('wasm-opt', [out, '-O3', '--enable-bulk-memory', '--enable-sign-ext', '--enable-nontrapping-float-to-int',
+      '--enable-mutable-globals', ...features, '-o', `${out}.tmp`]);
+    renameSync(new URL(`${out}.tmp`, root), new URL(out, root));
+  }
+  if (EMBEDDED[target]) {
+    const base64 = readFileSync(new URL(out, root)).toString('base64');
+    writeFileSync(new URL(`src/wasm/${EMBEDDED[target]}.ts`, root),
+      `// Made by scripts/build-wasm.mjs from ${out}.\nexport const base64 =\n  '${base64}';\n`);
+  }
+}
+
+/** Command-line flags of asc for a table of its options. */
+function flags(options) {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (value === true) return [`--${name}`];
+    if (value === false) return [];
+    return (Array.isArray(value) ? value : [value]).flatMap((v) => [`--${name}`, String(v)]);
+  });
+}
