@@ -1,0 +1,162 @@
+/** What ImageData is: RGB (3 bytes a pixel) or RGBA (4), row by row. */
+export interface RawImage {
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+/** A picture, resized by the host; or h·w·c values, preprocessed, NHWC. */
+export type ImageInput = RawImage | Float32Array;
+
+/** One labelled sample of a support set. */
+export interface Sample {
+  image: ImageInput;
+  label: string;
+}
+
+export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'sparseupdate' | 'tinytrain';
+export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random';
+export type OptimizerName = 'adam' | 'momentum' | 'sgd';
+export type Augment = 'auto' | 'none' | 'noflip';
+export type BinaryChoice = 'auto' | 'scalar' | 'simd';
+
+/** What is trained of a layer: every channel, the bias alone, or these output channels with their bias. */
+export type LayerChoice = 'all' | 'bias' | number[];
+
+/** A selection as a file or an option: layers that are not named are frozen. */
+export interface Selection {
+  layers: Record<string, LayerChoice>;
+}
+
+/** The figures of a layer that a criterion weighs (equations 1 to 3 of the paper). */
+export interface LayerFigures {
+  index: number;
+  name: string;
+  op: string;
+  /** Weights and biases, |W|. */
+  params: number;
+  /** Multiply-accumulates of the forward pass, M. */
+  macs: number;
+  /** Fisher potential P, the sum over `delta`. */
+  fisher: number;
+  /** Fisher information of each output channel, Δ. */
+  delta: Float32Array;
+}
+
+/** A criterion of the caller: the score of a layer; layers are tried in falling order. */
+export type Criterion = (layer: LayerFigures, all: readonly LayerFigures[]) => number;
+
+export interface LoadOptions {
+  /** Which binary runs; `auto` takes SIMD where the host has it. */
+  binary?: BinaryChoice;
+}
+
+export interface SelectOptions {
+  method?: Method;
+  criterion?: CriterionName | Criterion;
+  /** Trains exactly this, instead of what the method would choose. */
+  selection?: Selection;
+  /** Limit of `backwardBytes`: bytes, or text such as '256KB' or '1MB' (1 KB = 1024 bytes). Default 1 MB. */
+  memory?: number | string;
+  /** Limit of `backwardMacs`: a share of the full backward pass (0.15, '15%'), or MACs above 1. Default 0.15. */
+  compute?: number | string;
+  temperature?: number;
+  augment?: Augment;
+  seed?: number;
+  signal?: AbortSignal;
+}
+
+/** Where an adaptation stands. */
+export interface Progress {
+  phase: 'fisher' | 'prefix' | 'train';
+  /** Samples done and samples in all, of this phase. */
+  done: number;
+  total: number;
+  /** Iterations done, and the loss of the last one. */
+  iteration?: number;
+  iterations?: number;
+  loss?: number;
+}
+
+export interface AdaptOptions extends SelectOptions {
+  iterations?: number;
+  optimizer?: OptimizerName;
+  lr?: number;
+  /** Augmented variants of a sample that are kept when the frozen prefix is computed once; 0 computes it each time. */
+  variants?: number;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface LayerReport {
+  index: number;
+  name: string;
+  op: string;
+  params: number;
+  macs: number;
+  /** Fisher potential; null for a layer that was not inspected. */
+  fisher: number | null;
+  score: number | null;
+  channels: number;
+  /** Output channels whose weights and bias are trained. */
+  selected: number[];
+  /** What is trained: nothing, the bias of every channel, or weights and bias of `selected`. */
+  trains: 'nothing' | 'bias' | 'weights';
+}
+
+/** `tinytrain select --json`. */
+export interface SelectReport {
+  model: { name: string; checksum: string; input: [number, number, number]; params: number; macs: number };
+  task: { ways: number; samples: number; classes: string[] };
+  method: Method | 'selection';
+  criterion: string;
+  seed: number;
+  /** The limits in bytes and MACs; they bind the methods that select by them. */
+  budgets: { memoryBytes: number; backwardMacs: number };
+  layers: LayerReport[];
+  memory: { backwardBytes: number; peakBytes: number };
+  macs: { forward: number; backward: number; fullBackward: number };
+  augment: { flip: boolean; crop: boolean };
+  time: { fisherMs: number };
+  binary: 'scalar' | 'simd';
+}
+
+/** `tinytrain adapt --json`. */
+export interface AdaptReport extends Omit<SelectReport, 'time'> {
+  iterations: number;
+  optimizer: OptimizerName;
+  lr: number;
+  temperature: number;
+  /** Mean loss over the pseudo-queries, one an iteration. */
+  loss: number[];
+  time: { fisherMs: number; trainMs: number; totalMs: number };
+  patch: { bytes: number; sha256: string };
+}
+
+export interface Classification {
+  label: string;
+  /** Cosine of the feature vector with each class's prototype. */
+  scores: Record<string, number>;
+}
+
+/** One operator with weights, as `inspect` shows it. */
+export interface LayerInfo {
+  index: number;
+  name: string;
+  op: 'conv2d' | 'pointwise' | 'depthwise' | 'linear';
+  kernel: [number, number];
+  stride: [number, number];
+  in: [number, number, number];
+  out: [number, number, number];
+  params: number;
+  macs: number;
+}
+
+/** `tinytrain inspect --json`. */
+export interface InspectReport {
+  model: { name: string; checksum: string; input: [number, number, number]; params: number; macs: number };
+  features: number;
+  layers: LayerInfo[];
+  totals: { layers: number; params: number; macs: number; fullBackwardMacs: number };
+  memory: { modelBytes: number; inferenceBytes: number; fulltrainBackwardBytes: number };
+  preprocessing: { mean: number[]; std: number[] };
+}
