@@ -2,7 +2,8 @@ import type { ImageInput, RawImage } from './types.js';
 
 /**
  * Pictures to tensors. Resizing repeats Pillow's `Image.resize(size, BILINEAR)` bit for bit (horizontal pass, then
- * vertical, each with an 8-bit result, 22-bit fixed-point weights; Pillow 13 swaps the passes for tall pictures), so that what a network was trained on with torchvision is what it sees here.
+ * vertical, each with an 8-bit result, 22-bit fixed-point weights; Pillow 13 swaps the passes for tall pictures), so that
+ * what a network was trained on with torchvision is what it sees here.
  * Only +, -, *, /, floor and integer operations are used: every JavaScript engine gives the same bits.
  */
 
