@@ -1,0 +1,23 @@
+import type { Method, OptimizerName } from './types.js';
+
+/** What applies unless the caller says otherwise. */
+export const DEFAULTS = {
+  method: 'tinytrain',
+  criterion: 'tinytrain',
+  memory: '1MB',
+  compute: '15%',
+  iterations: 40,
+  temperature: 10,
+  augment: 'auto',
+  seed: 0,
+} as const;
+
+/** Optimiser and learning rate of each method, tuned on held-out tasks. `none` trains nothing; its entry is never used. */
+export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> = {
+  none: { optimizer: 'momentum', lr: 3e-3 },
+  lastlayer: { optimizer: 'adam', lr: 3e-3 },
+  fulltrain: { optimizer: 'adam', lr: 1e-4 },
+  biasonly: { optimizer: 'adam', lr: 1e-3 },
+  sparseupdate: { optimizer: 'momentum', lr: 3e-3 },
+  tinytrain: { optimizer: 'momentum', lr: 3e-3 },
+};
