@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { checkGolden, golden } from './golden.js';
 import { BINARIES, geometry, Kernels } from './harness.js';
 import { check, same } from './layers.js';
 
@@ -69,6 +70,7 @@ const CASES = {
 describe.each(BINARIES)('conv2d, %s', (file) => {
   const k = new Kernels(file);
   test.each(Object.entries(CASES))('%s', (_, g) => check(k, 'conv2d', g));
+  test.each(golden('conv2d'))('PyTorch: %s', (_, c) => checkGolden(k, c));
 
   test('scratch of usual layers stays below 36 KB', () => {
     for (const [size, inC, outC] of [

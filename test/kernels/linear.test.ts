@@ -1,4 +1,5 @@
 import { describe, test } from 'vitest';
+import { checkGolden, golden } from './golden.js';
 import { BINARIES, type Geometry, geometry, Kernels } from './harness.js';
 import { check, same } from './layers.js';
 
@@ -22,6 +23,7 @@ const CASES = {
 describe.each(BINARIES)('linear, %s', (file) => {
   const k = new Kernels(file);
   test.each(Object.entries(CASES))('%s', (_, g) => check(k, 'linear', g));
+  test.each(golden('linear'))('PyTorch: %s', (_, c) => checkGolden(k, c));
 });
 
 test.each(Object.entries(CASES))('linear, same bits in both binaries: %s', (_, g) => same('linear', g));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { checkGolden, golden } from './golden.js';
 import { BINARIES, geometry, Kernels } from './harness.js';
 import { check, operands, run, same } from './layers.js';
 
@@ -21,6 +22,7 @@ const CASES = {
 describe.each(BINARIES)('pointwise, %s', (file) => {
   const k = new Kernels(file);
   test.each(Object.entries(CASES))('%s', (_, g) => check(k, 'pointwise', g));
+  test.each(golden('pointwise'))('PyTorch: %s', (_, c) => checkGolden(k, c));
 
   test('the weight gradient is added to what is there', () => {
     const g = geometry({ inH: 3, inW: 3, inC: 9, outC: 6 });
