@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Geometry, geometry } from './harness.ts';
+import { type Geometry, geometry } from './harness.js';
 
 /** A stored array: its first float in channel.bin, and its shape. */
 export interface Stored {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cases, differences, error, inner, inputLength, label, outputLength, sizes, stored } from './channel.ts';
-import { BINARIES, type Geometry, geometry, Kernels, randoms } from './harness.ts';
+import { cases, differences, error, inner, inputLength, label, outputLength, sizes, stored } from './channel.js';
+import { BINARIES, type Geometry, geometry, Kernels, randoms } from './harness.js';
 
 const VALUES = 2e-6;
 const GRADIENTS = 5e-6;

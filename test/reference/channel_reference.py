@@ -21,7 +21,7 @@ cases = {"depthwise": [], "maxpool": [], "avgpool": [], "globalavgpool": [], "pr
 
 def put(tensor):
     """Stores a tensor; returns its place."""
-    flat = tensor.detach().to(torch.float32).contiguous().reshape(-1)
+    flat = tensor.detach().to(torch.float32).reshape(-1).clone()
     at = sum(len(f) for f in floats)
     floats.append(flat)
     return {"at": at, "shape": list(tensor.shape)}
