@@ -11,4 +11,11 @@ export {
   pointwise_forward,
   pointwise_scratch,
 } from './pointwise';
+export * from './add';
+export * from './augment';
+export * from './depthwise';
+export * from './optimizer';
+export * from './pool';
+export * from './prototype';
+export * from './random';
 export { __heap_base };
