@@ -11,5 +11,7 @@ export { type ImportOptions, importModel } from './import.js';
  * width. What is not supported, or damaged, is refused with an OnnxError of one line that names the node and says why.
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Uint8Array {
-  return writeModel(importModel(bytes, options));
+  // A Node Buffer's `slice` shares memory where Uint8Array's copies: the reader gets a plain view.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return writeModel(importModel(plain, options));
 }
