@@ -51,8 +51,6 @@ let jobBase: usize = 0;
 let taskBase: usize = 0;
 let dPrototypesAt: usize = 0;
 
-// @ts-ignore: decorator
-@inline
 export function align16(n: usize): usize {
   return (n + 15) & ~15;
 }
@@ -62,8 +60,6 @@ export function layerAt(i: i32): Layer {
 }
 
 /** Layer of an operator that has weights. */
-// @ts-ignore: decorator
-@inline
 export function layerOf(op: Op): Layer {
   return layerAt(op.layer);
 }
@@ -132,13 +128,13 @@ export function layoutTables(): i32 {
 export function layoutTask(): i32 {
   const c = control();
   if (c.ways < 0 || c.ways > 0xffff || c.samples < 0 || c.samples > 0xffffff) return status.OPTION;
-  const vector = <u64>c.featureCount << 2;
+  const vector = (<u64>c.featureCount) << 2;
   const labels = taskBase;
-  const counts: u64 = (<u64>labels + (<u64>c.samples << 1) + 15) & ~15;
-  const prototypes = (counts + (<u64>c.ways << 2) + 15) & ~15;
+  const counts: u64 = (<u64>labels + ((<u64>c.samples) << 1) + 15) & ~15;
+  const prototypes = (counts + ((<u64>c.ways) << 2) + 15) & ~15;
   const gradients = (prototypes + vector * c.ways + 15) & ~15;
   const scores = (gradients + vector * c.ways + 15) & ~15;
-  const features = (scores + (<u64>c.ways << 2) + 15) & ~15;
+  const features = (scores + ((<u64>c.ways) << 2) + 15) & ~15;
   const end = (features + vector + 15) & ~15;
   const state = needUpTo(end);
   if (state != status.DONE) return state;
@@ -155,15 +151,11 @@ export function layoutTask(): i32 {
 
 let countsAt: usize = 0;
 
-// @ts-ignore: decorator
-@inline
 export function labelOf(sample: i32): i32 {
   return load<u16>(control().labelsPointer + (sample << 1));
 }
 
 /** Samples of a class. */
-// @ts-ignore: decorator
-@inline
 export function shotsOf(label: i32): i32 {
   return load<i32>(countsAt + (label << 2));
 }

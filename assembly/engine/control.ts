@@ -99,8 +99,6 @@ export const CONTROL_BYTES: i32 = 256;
 const at: usize = memory.data(256, 16);
 
 /** The one control block. */
-// @ts-ignore: decorator
-@inline
 export function control(): Control {
   return changetype<Control>(at);
 }

@@ -32,20 +32,14 @@ export class Value {
   gradient: i32;
 }
 
-// @ts-ignore: decorator
-@inline
 export function valueAt(v: i32): Value {
   return changetype<Value>(plannerScratch() + <u32>v * VALUE_BYTES);
 }
 
-// @ts-ignore: decorator
-@inline
 export function has(v: i32, flag: u32): bool {
   return (valueAt(v).flags & flag) != 0;
 }
 
-// @ts-ignore: decorator
-@inline
 export function mark(v: i32, flag: u32): void {
   valueAt(v).flags |= flag;
 }

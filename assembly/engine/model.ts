@@ -63,8 +63,6 @@ export function fileBytes(): u32 {
 }
 
 /** Operator i. */
-// @ts-ignore: decorator
-@inline
 export function opAt(i: i32): Op {
   return changetype<Op>(base + HEADER_BYTES + <u32>i * OP_BYTES);
 }
@@ -96,8 +94,17 @@ export function rowLength(op: Op): i32 {
 
 /** True for a convolution that is a matrix product: 1x1, stride 1, no padding. */
 export function isPointwise(op: Op): bool {
-  return op.op == CONV2D && op.kernelH == 1 && op.kernelW == 1 && op.strideH == 1 && op.strideW == 1 &&
-    op.padTop == 0 && op.padLeft == 0 && op.padBottom == 0 && op.padRight == 0;
+  return (
+    op.op == CONV2D &&
+    op.kernelH == 1 &&
+    op.kernelW == 1 &&
+    op.strideH == 1 &&
+    op.strideW == 1 &&
+    op.padTop == 0 &&
+    op.padLeft == 0 &&
+    op.padBottom == 0 &&
+    op.padRight == 0
+  );
 }
 
 /** Multiply-accumulates of an operator's forward pass; taps that fall on padding count. */
@@ -154,7 +161,8 @@ function validHeader(at: usize, bytes: u32): bool {
   const nameBytes = load<u32>(at, 28);
   const weights = load<u32>(at, 32);
   if (names < HEADER_BYTES + count * OP_BYTES || names > bytes || nameBytes > bytes - names) return false;
-  if (weights > bytes || weights < names + nameBytes || (weights & 15) != 0 || load<u32>(at, 36) != bytes - weights) return false;
+  if (weights > bytes || weights < names + nameBytes || (weights & 15) != 0 || load<u32>(at, 36) != bytes - weights)
+    return false;
   if (!shape(load<u32>(at, 40), load<u32>(at, 44), load<u32>(at, 48))) return false;
   if (<u64>load<u32>(at, 52) + load<u32>(at, 56) > nameBytes) return false;
   for (let i = 0; i < 4; ++i) {
@@ -173,7 +181,13 @@ function shape(h: u32, w: u32, c: u32): bool {
 function validOp(op: Op, i: i32, bytes: u32): bool {
   if (!shape(op.inH, op.inW, op.inC) || !shape(op.outH, op.outW, op.outC)) return false;
   if (!shape(op.kernelH, op.kernelW, 1) || !shape(op.strideH, op.strideW, 1)) return false;
-  if (<u32>op.padTop > MAX_SIDE || <u32>op.padLeft > MAX_SIDE || <u32>op.padBottom > MAX_SIDE || <u32>op.padRight > MAX_SIDE) return false;
+  if (
+    <u32>op.padTop > MAX_SIDE ||
+    <u32>op.padLeft > MAX_SIDE ||
+    <u32>op.padBottom > MAX_SIDE ||
+    <u32>op.padRight > MAX_SIDE
+  )
+    return false;
   if (op.activation == 0 ? op.limit != Infinity : op.activation != 1 || !(op.limit > 0)) return false;
   if (!sameShape(op.input0, i, op)) return false;
   if (op.op == ADD ? !sameShape(op.input1, i, op) : op.input1 != NO_VALUE) return false;
@@ -201,19 +215,42 @@ function validWindow(size: i32, out: i32, kernel: i32, stride: i32, before: i32,
 
 function validOperator(op: Op): bool {
   const sameChannels = op.inC == op.outC;
-  const unitWindow = op.kernelH == 1 && op.kernelW == 1 && op.strideH == 1 && op.strideW == 1 &&
-    op.padTop == 0 && op.padLeft == 0 && op.padBottom == 0 && op.padRight == 0;
+  const unitWindow =
+    op.kernelH == 1 &&
+    op.kernelW == 1 &&
+    op.strideH == 1 &&
+    op.strideW == 1 &&
+    op.padTop == 0 &&
+    op.padLeft == 0 &&
+    op.padBottom == 0 &&
+    op.padRight == 0;
   switch (op.op) {
-    case CONV2D: return true;
+    case CONV2D:
+      return true;
     case DEPTHWISE:
     case MAXPOOL:
-    case AVGPOOL: return sameChannels;
-    case LINEAR: return unitWindow && op.outH == 1 && op.outW == 1;
-    case ADD: return unitWindow && sameChannels && op.outH == op.inH && op.outW == op.inW;
+    case AVGPOOL:
+      return sameChannels;
+    case LINEAR:
+      return unitWindow && op.outH == 1 && op.outW == 1;
+    case ADD:
+      return unitWindow && sameChannels && op.outH == op.inH && op.outW == op.inW;
     case GLOBALAVGPOOL:
-      return sameChannels && op.outH == 1 && op.outW == 1 && op.kernelH == op.inH && op.kernelW == op.inW &&
-        op.strideH == 1 && op.strideW == 1 && op.padTop == 0 && op.padLeft == 0 && op.padBottom == 0 && op.padRight == 0;
-    default: return false;
+      return (
+        sameChannels &&
+        op.outH == 1 &&
+        op.outW == 1 &&
+        op.kernelH == op.inH &&
+        op.kernelW == op.inW &&
+        op.strideH == 1 &&
+        op.strideW == 1 &&
+        op.padTop == 0 &&
+        op.padLeft == 0 &&
+        op.padBottom == 0 &&
+        op.padRight == 0
+      );
+    default:
+      return false;
   }
 }
 
@@ -224,11 +261,12 @@ function validParameters(op: Op, bytes: u32): bool {
   if (op.op == CONV2D) count = window * op.inC * op.outC;
   else if (op.op == DEPTHWISE) count = window * op.outC;
   else if (op.op == LINEAR) count = <u64>(op.inH * op.inW * op.inC) * op.outC;
-  if (count > MAX_ELEMENTS || <u64>op.weightCount != count || <u32>op.biasCount != (count ? <u32>op.outC : 0)) return false;
+  if (count > MAX_ELEMENTS || <u64>op.weightCount != count || <u32>op.biasCount != (count ? <u32>op.outC : 0))
+    return false;
   if (!count) return op.weights == 0 && op.bias == 0;
   return inside(op.weights, op.weightCount, bytes) && inside(op.bias, op.biasCount, bytes);
 }
 
 function inside(offset: u32, floats: i32, bytes: u32): bool {
-  return (offset & 15) == 0 && offset >= load<u32>(base, 32) && <u64>offset + (<u64>floats << 2) <= bytes;
+  return (offset & 15) == 0 && offset >= load<u32>(base, 32) && <u64>offset + ((<u64>floats) << 2) <= bytes;
 }

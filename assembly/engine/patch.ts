@@ -8,8 +8,6 @@ import * as status from './status';
 const MAGIC: u32 = 0x31445454; // "TTD1"
 const HEADER: u32 = 64;
 
-// @ts-ignore: decorator
-@inline
 function up(n: u64): u64 {
   return (n + 15) & ~15;
 }
@@ -67,7 +65,7 @@ export function writePatch(at: usize, names: usize, nameBytes: u32): void {
     entry += 16;
   }
   const prototypes = values + <usize>up(floats << 2);
-  const vector = c.ways * c.featureCount << 2;
+  const vector = (c.ways * c.featureCount) << 2;
   memory.copy(prototypes, c.prototypesPointer, vector);
   const text = prototypes + <usize>up(vector);
   memory.copy(text, names, nameBytes);
@@ -104,8 +102,6 @@ function transfer(kind: i32, count: i32, op: Op, list: usize, values: usize, bac
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function move(inModel: usize, inPatch: usize, back: bool): void {
   if (back) store<u32>(inModel, load<u32>(inPatch));
   else store<u32>(inPatch, load<u32>(inModel));
@@ -150,7 +146,7 @@ export function applyPatch(at: usize, bytes: u32): i32 {
     transfer(layer.kind, layer.count, opAt(layer.op), list, values + (load<u32>(entry, 12) << 2), true);
     list += layer.count << 1;
   }
-  memory.copy(c.prototypesPointer, at + load<u32>(at, 40), c.ways * c.featureCount << 2);
+  memory.copy(c.prototypesPointer, at + load<u32>(at, 40), (c.ways * c.featureCount) << 2);
   return status.DONE;
 }
 
@@ -189,8 +185,12 @@ function validPatch(at: usize, bytes: u32): bool {
   const names = up(prototypes + <u64>ways * c.featureCount * 4);
   if (load<u32>(at, 36) != values || load<u32>(at, 40) != prototypes || load<u32>(at, 44) != names) return false;
   const nameBytes = load<u32>(at, 48);
-  return up(names + nameBytes) == bytes && allFinite(at + <usize>values, <u32>floats) &&
-    allFinite(at + <usize>prototypes, ways * c.featureCount) && countNames(at + <usize>names, nameBytes) == ways;
+  return (
+    up(names + nameBytes) == bytes &&
+    allFinite(at + <usize>values, <u32>floats) &&
+    allFinite(at + <usize>prototypes, ways * c.featureCount) &&
+    countNames(at + <usize>names, nameBytes) == ways
+  );
 }
 
 function allFinite(at: usize, n: u32): bool {

@@ -108,8 +108,6 @@ export function programLength(): i32 {
   return stepCount;
 }
 
-// @ts-ignore: decorator
-@inline
 function bufferAt(i: i32): Buffer {
   return changetype<Buffer>(buffers + <u32>i * BUFFER_BYTES);
 }
