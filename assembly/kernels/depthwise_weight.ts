@@ -1,14 +1,14 @@
 /**
  * Weight gradient of the depthwise convolution, for all channels or for a list of them.
  *
- * The work is cut into one row of the kernel (ky), up to 5 or 7 of its taps, some channels, and a band of output rows:
+ * The work is cut into one row of the kernel (ky), up to 3 or 7 of its taps, some channels, and a band of output rows:
  * then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache from
  * one ky and one register to the next. Two forms:
  *
- *   pair     two registers of channels, each 4 neighbours (scalar: any 2 channels): 2 x up to 5 sums,
- *            a load of dy and one of x for each tap. Positions whose taps are all inside the image take no test.
+ *   pair     two registers of channels, each 4 neighbours (scalar: any 2 channels): 2 x up to 3 sums, a load of dy
+ *            and one of x for each tap. Positions whose taps are all inside the image take no test.
  *
- *              a0..a4 += dy[oy, ox] * x[iy, ix .. ix + 4]      ix = ox * stride - pad + kx
+ *              a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
  *
  *   gather   one register of any 4 channels, filled lane by lane, so that a sparse list pays for itself only. A
  *            register of x is worth more uses the dearer it is: a window of up to 7 columns slides along the image,
@@ -66,16 +66,13 @@ function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, count:
     let kx = 0;
     while (kx < g.kernelW) {
       const left = g.kernelW - kx;
-      // 7 taps as 4 and 3: five are the most whose sums fit the registers.
-      if (left == 5) {
-        Taps.pair<V>(5, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
-        kx += 5;
-      } else if (left >= 4) {
-        Taps.pair<V>(4, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
-        kx += 4;
-      } else if (left == 3) {
+      // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers.
+      if (left == 3 || left >= 5) {
         Taps.pair<V>(3, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
         kx += 3;
+      } else if (left >= 2) {
+        Taps.pair<V>(2, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
+        kx += 2;
       } else {
         Taps.pair<V>(1, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
         kx += 1;
@@ -152,13 +149,9 @@ class Taps {
     let a0 = zero;
     let a1 = zero;
     let a2 = zero;
-    let a3 = zero;
-    let a4 = zero;
     let b0 = zero;
     let b1 = zero;
     let b2 = zero;
-    let b3 = zero;
-    let b4 = zero;
     for (; oy < oyEnd; oy++) {
       const iy = oy * g.strideH - g.padTop + ky;
       if (<u32>iy >= <u32>g.inH) continue;
@@ -182,16 +175,6 @@ class Taps {
               at += pixel;
               a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
               b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
-            }
-            if (taps > 3) {
-              at += pixel;
-              a3 = Lanes.mulAdd<V>(a3, load<V>(at), d);
-              b3 = Lanes.mulAdd<V>(b3, load<V>(at + other), e);
-            }
-            if (taps > 4) {
-              at += pixel;
-              a4 = Lanes.mulAdd<V>(a4, load<V>(at), d);
-              b4 = Lanes.mulAdd<V>(b4, load<V>(at + other), e);
             }
             from += step;
             gradient += pixel;
@@ -220,20 +203,6 @@ class Taps {
             b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
           }
         }
-        if (taps > 3) {
-          at += pixel;
-          if (<u32>++column < <u32>inW) {
-            a3 = Lanes.mulAdd<V>(a3, load<V>(at), d);
-            b3 = Lanes.mulAdd<V>(b3, load<V>(at + other), e);
-          }
-        }
-        if (taps > 4) {
-          at += pixel;
-          if (<u32>++column < <u32>inW) {
-            a4 = Lanes.mulAdd<V>(a4, load<V>(at), d);
-            b4 = Lanes.mulAdd<V>(b4, load<V>(at + other), e);
-          }
-        }
         from += step;
         gradient += pixel;
         ox++;
@@ -244,8 +213,6 @@ class Taps {
     addPair<V>(to, a0, b0, filter, count);
     if (taps > 1) addPair<V>((to += 4), a1, b1, filter, count);
     if (taps > 2) addPair<V>((to += 4), a2, b2, filter, count);
-    if (taps > 3) addPair<V>((to += 4), a3, b3, filter, count);
-    if (taps > 4) addPair<V>((to += 4), a4, b4, filter, count);
   }
 
   /** Taps kx to kx + taps - 1 of kernel row ky, four channels at the offsets 0, o1, o2, o3. */
