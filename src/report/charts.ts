@@ -23,7 +23,7 @@ export function budgetBar({ label, used, limit, text, note, binds }: BudgetBar):
   const at = (limit / end) * 100;
   const mark = binds ? `limit ${text(limit)}` : `${text(limit)} (does not bind this method)`;
   return `<div class="budget">
-<p><strong>${label}</strong> <span class="figure">${text(used)}</span> <span class="soft">${note}</span></p>
+<p><strong>${label}</strong> <span class="figure">${text(used)}</span><span class="soft">; ${note}</span></p>
 <div class="track"><div class="fill" style="width:${css((used / end) * 100)}%"></div><div class="limit" style="left:${css(at)}%"></div></div>
 <p class="axis"><span>0</span><span class="at${at > 50 ? ' left' : ''}" style="left:${css(at)}%">${mark}</span></p>
 </div>`;

@@ -25,7 +25,7 @@ function row(layer: LayerReport, cost: number, ranges: Range[], delta?: ArrayLik
       : trained
         ? `${layer.selected.length} of ${layer.channels}`
         : `<span class="soft">frozen</span>`;
-  const size = `${layer.op}, ${count(layer.params)} parameters, ${count(layer.macs)} MACs`;
+  const size = `${layer.op}, ${count(layer.params)} params, ${count(layer.macs)} MACs`;
   const cells = `<td class="layer"><strong>${escapeHtml(layer.name)}</strong> <span class="soft">${size}</span></td>
 ${cell('Fisher', layer.fisher, ranges[0]!)}${cell('cost', cost, ranges[1]!)}${cell('score', layer.score, ranges[2]!)}
 <td class="what">${what}</td>`;
@@ -41,7 +41,9 @@ export function layerTable(report: AdaptReport, delta: Record<number, ArrayLike<
   const { layers } = report;
   const cost = costs(layers);
   const ranges = [layers.map((l) => l.fisher), cost, layers.map((l) => l.score)].map(decades);
-  const heads = ['Fisher potential', 'cost', 'score = potential / cost'];
+  const score =
+    report.criterion === 'tinytrain' ? 'score = potential / cost' : `score, criterion ${escapeHtml(report.criterion)}`;
+  const heads = ['Fisher potential', 'cost', score];
   const head = heads.map((text, i) => `<th>${text}${axis(ranges[i]!)}</th>`).join('');
   const body = layers.map((layer, i) => row(layer, cost[i]!, ranges, delta[layer.index])).join('');
   return `<table class="layers"><thead><tr><th>layer, from the input on</th>${head}<th>trained</th></tr></thead>

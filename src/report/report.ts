@@ -25,8 +25,8 @@ function figures(report: AdaptReport): string {
   return `<dl class="key">
 ${entry('trained', `${chosen.length} of ${layers.length} layers`, `${channels} channels with their weights`)}
 ${entry('loss', from, `${loss.length} iterations`)}
-${entry('time', duration(time.totalMs), `Fisher pass ${duration(time.fisherMs)}, training ${duration(time.trainMs)}`)}
-${entry('patch', bytes(patch.bytes), `model ${bytes(4 * report.model.params)}`)}
+${entry('time', duration(time.totalMs), `Fisher ${duration(time.fisherMs)}, training ${duration(time.trainMs)}`)}
+${entry('patch', bytes(patch.bytes), `weights of the model ${bytes(4 * report.model.params)}`)}
 </dl>`;
 }
 
@@ -53,6 +53,12 @@ ${budgetBar({
 })}`;
 }
 
+function why({ method, criterion }: AdaptReport): string {
+  if (method !== 'tinytrain') return `Method ${method} does not weigh the layers. `;
+  if (criterion !== 'tinytrain') return 'Layers were tried in the order of falling score. ';
+  return 'A layer is worth training where its Fisher potential is high for what it costs; layers were tried in the order of falling score. ';
+}
+
 function settings(report: AdaptReport): string {
   const { augment, model } = report;
   const pseudo = [augment.crop && 'crops', augment.flip && 'flips'].filter(Boolean).join(' and ');
@@ -77,7 +83,7 @@ function settings(report: AdaptReport): string {
 export function renderReport(report: AdaptReport, extra: ReportExtra = {}): string {
   const { model, task } = report;
   const title = `${escapeHtml(model.name)} adapted to ${task.ways} classes`;
-  const shaded = extra.delta ? ', the darker the higher its Fisher information' : '';
+  const shaded = extra.delta ? ', the stronger the higher its Fisher information' : '';
   const loss = report.loss.length > 0 ? `<h2>Loss</h2>\n${lossCurve(report.loss)}` : '';
   return `<!doctype html>
 <html lang="en">
@@ -95,9 +101,9 @@ ${figures(report)}
 ${budgets(report)}
 ${loss}
 <h2>What was chosen, and why</h2>
-<p class="soft">A layer is worth training where its Fisher potential is high for what it costs; cost = share of the largest
-layer’s parameters × share of the largest layer’s MACs. Dots stand on logarithmic axes, a line at each power of ten.
-Below a chosen layer: its output channels, the trained ones filled${shaded}.</p>
+<p class="soft">${why(report)}Cost = share of the largest layer’s parameters × share of the largest layer’s MACs. Dots stand on
+logarithmic axes, a line at each power of ten. Below a chosen layer: its output channels, the trained ones
+filled${shaded}.</p>
 ${layerTable(report, extra.delta)}
 <h2>Classes</h2>
 ${classSection(task.classes, extra.cosines)}

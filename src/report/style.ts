@@ -51,7 +51,7 @@ th { text-align: left; font-weight: 400; color: var(--soft); font-size: .87rem; 
 .layers td { padding: .22rem .8rem .22rem 0; vertical-align: top; }
 .layer { overflow-wrap: anywhere; }
 .layer strong { font-weight: 400; }
-.layer .soft { display: block; font-size: .8rem; }
+.layer .soft { display: block; font-size: .8rem; white-space: nowrap; }
 .chosen .layer strong, .chosen .what { font-weight: 600; color: var(--accent); }
 .ends { display: flex; justify-content: space-between; font-size: .8rem; margin-right: 4.4rem; }
 .layers td .name { display: none; }
@@ -70,6 +70,7 @@ th { text-align: left; font-weight: 400; color: var(--soft); font-size: .87rem; 
 .matrix td { background: color-mix(in srgb, var(--accent) var(--share, 0%), var(--page)); border: 1px solid var(--page); }
 .matrix th[scope] { padding-right: .8rem; color: var(--ink); overflow-wrap: anywhere; vertical-align: middle; }
 .plain td, .plain th { padding: .2rem 1.4rem .2rem 0; vertical-align: top; }
+.settings { margin-bottom: .8rem; }
 .settings td:first-child { color: var(--soft); white-space: nowrap; }
 @media (max-width: 40rem) {
   .layers, .layers tbody { display: block; }
@@ -77,7 +78,7 @@ th { text-align: left; font-weight: 400; color: var(--soft); font-size: .87rem; 
   .layers tr { display: grid; grid-template-columns: 1fr auto; padding: .4rem 0; }
   .layers td { display: block; padding: 0; }
   .layers .layer { grid-row: 1; }
-  .layers .what { grid-row: 1; grid-column: 2; padding-left: .8rem; }
+  .layers .what { grid-row: 1; grid-column: 2; padding-left: .8rem; white-space: nowrap; }
   .layers td:not(.layer, .what) { grid-column: 1 / -1; }
   .layers tr:not(.chosen) td:not(.layer, .what) { display: none; }
   .layers td .name { display: inline-block; width: 3.6rem; color: var(--soft); }

@@ -30,7 +30,7 @@ export function inspectSummary(report: InspectReport): string {
     `pixels    (p / 255 - mean) / std, mean ${short(p.mean)}, std ${short(p.std)}\n` +
     `memory    model ${bytes(memory.modelBytes)}, inference ${bytes(memory.inferenceBytes)}, backward pass of everything ${bytes(memory.fulltrainBackwardBytes)}\n` +
     `compute   forward ${count(totals.macs)} MACs, full backward pass ${count(totals.fullBackwardMacs)} MACs\n` +
-    table([head, ...rows], 'rlllrrrrr')
+    table([head, ...rows], 'rllllrrrr')
   );
 }
 
