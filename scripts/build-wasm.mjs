@@ -25,14 +25,25 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
   run('asc', [...entry, ...flags({ ...config.options, ...config.targets[target] })]);
   if (target !== 'debug') {
     const features = target.includes('simd') ? ['--enable-simd'] : [];
-    run('wasm-opt', [out, '-O3', '--enable-bulk-memory', '--enable-sign-ext', '--enable-nontrapping-float-to-int',
-      '--enable-mutable-globals', ...features, '-o', `${out}.tmp`]);
+    run('wasm-opt', [
+      out,
+      '-O3',
+      '--enable-bulk-memory',
+      '--enable-sign-ext',
+      '--enable-nontrapping-float-to-int',
+      '--enable-mutable-globals',
+      ...features,
+      '-o',
+      `${out}.tmp`,
+    ]);
     renameSync(new URL(`${out}.tmp`, root), new URL(out, root));
   }
   if (EMBEDDED[target]) {
     const base64 = readFileSync(new URL(out, root)).toString('base64');
-    writeFileSync(new URL(`src/wasm/${EMBEDDED[target]}.ts`, root),
-      `// Made by scripts/build-wasm.mjs from ${out}.\nexport const base64 =\n  '${base64}';\n`);
+    writeFileSync(
+      new URL(`src/wasm/${EMBEDDED[target]}.ts`, root),
+      `// Made by scripts/build-wasm.mjs from ${out}.\nexport const base64 =\n  '${base64}';\n`,
+    );
   }
 }
 

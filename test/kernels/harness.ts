@@ -26,8 +26,20 @@ export interface Geometry {
 /** A geometry from what a test cares about; the output size follows from kernel, stride and padding. */
 export function geometry(g: Partial<Geometry> & { inH: number; inW: number; inC: number }): Geometry {
   const full = {
-    outC: g.inC, kernelH: 1, kernelW: 1, strideH: 1, strideW: 1, padTop: 0, padLeft: 0, padBottom: 0, padRight: 0,
-    activation: 0, limit: Number.POSITIVE_INFINITY, outH: 0, outW: 0, ...g,
+    outC: g.inC,
+    kernelH: 1,
+    kernelW: 1,
+    strideH: 1,
+    strideW: 1,
+    padTop: 0,
+    padLeft: 0,
+    padBottom: 0,
+    padRight: 0,
+    activation: 0,
+    limit: Number.POSITIVE_INFINITY,
+    outH: 0,
+    outW: 0,
+    ...g,
   };
   full.outH = Math.floor((full.inH + full.padTop + full.padBottom - full.kernelH) / full.strideH) + 1;
   full.outW = Math.floor((full.inW + full.padLeft + full.padRight - full.kernelW) / full.strideW) + 1;
@@ -84,8 +96,21 @@ export class Kernels {
   geometry(g: Geometry): number {
     const at = this.alloc(64);
     const order = [
-      g.inH, g.inW, g.inC, g.outH, g.outW, g.outC, g.kernelH, g.kernelW, g.strideH, g.strideW,
-      g.padTop, g.padLeft, g.padBottom, g.padRight, g.activation,
+      g.inH,
+      g.inW,
+      g.inC,
+      g.outH,
+      g.outW,
+      g.outC,
+      g.kernelH,
+      g.kernelW,
+      g.strideH,
+      g.strideW,
+      g.padTop,
+      g.padLeft,
+      g.padBottom,
+      g.padRight,
+      g.activation,
     ];
     new Int32Array(this.memory.buffer, at, 15).set(order);
     new Float32Array(this.memory.buffer, at + 60, 1)[0] = g.limit;

@@ -1,0 +1,181 @@
+/**
+ * What lies where in the arena. The host hands over one block; the engine divides it from below:
+ *
+ *   | model file | layers | Δ | channel lists | labels | prototypes, their gradients, scores, features | job ...
+ *   ^ base       ^ tables, sized by the model   ^ task, sized by ways and samples                      ^ jobBase
+ *
+ * Behind `jobBase` each job lays out its program, its gradients and optimiser state, and its activations (program.ts).
+ */
+import { Control, control } from './control';
+import { fileBytes, modelBase, Op, opAt, opCount, valueFloats } from './model';
+import * as status from './status';
+
+/** What is trained of a layer. */
+export const FROZEN: i32 = 0;
+export const BIAS: i32 = 1;
+export const WEIGHTS: i32 = 2;
+
+/** State of one layer (operator with weights); the host reads it and may write `kind`, `count` and `score`. */
+@unmanaged
+export class Layer {
+  /** 0: index of its operator. */
+  op: i32;
+  /** 4: FROZEN, BIAS or WEIGHTS. */
+  kind: i32;
+  /** 8: number of selected output channels. */
+  count: i32;
+  /** 12: address of the list of selected channels, u16, rising; room for all. */
+  channels: u32;
+  /** 16: address of Δ, f32 a channel. */
+  delta: u32;
+  /** 20: Fisher potential P. */
+  fisher: f32;
+  /** 24: score s. */
+  score: f32;
+  /** 28: 1 if the Fisher pass looked at it. */
+  inspected: i32;
+  /** 32: address of its gradients ([count] biases, then [count][rowLength] weights) while a training job is prepared. */
+  gradient: u32;
+  /** 36: address of the optimiser's state, in the same order. */
+  state: u32;
+  /** 40: floats of its gradient. */
+  floats: i32;
+  /** 44 */
+  reserved: i32;
+}
+
+const LAYER_BYTES: u32 = 48;
+
+let layers: usize = 0;
+let jobBase: usize = 0;
+let taskBase: usize = 0;
+let dPrototypesAt: usize = 0;
+
+export function align16(n: usize): usize {
+  return (n + 15) & ~15;
+}
+
+export function layerAt(i: i32): Layer {
+  return changetype<Layer>(layers + <usize>i * LAYER_BYTES);
+}
+
+/** Layer of an operator that has weights. */
+export function layerOf(op: Op): Layer {
+  return layerAt(op.layer);
+}
+
+/** First byte behind the task's block, where a job's program begins. */
+export function jobStart(): usize {
+  return jobBase;
+}
+
+export function arenaEnd(): usize {
+  return modelBase() + control().arenaBytes;
+}
+
+export function dPrototypes(): usize {
+  return dPrototypesAt;
+}
+
+/** Asks the host for an arena that ends at `end`. */
+export function needUpTo(end: u64): i32 {
+  const bytes = end - modelBase();
+  control().needBytes = bytes > 0xffff0000 ? 0xffffffff : <u32>bytes;
+  return bytes > control().arenaBytes ? status.NEED_MEMORY : status.DONE;
+}
+
+/** Lays out the tables of the open model; every layer is frozen afterwards. */
+export function layoutTables(): i32 {
+  const c = control();
+  let channels: u32 = 0;
+  let count = 0;
+  for (let i = 0; i < opCount(); ++i) {
+    const op = opAt(i);
+    if (op.layer >= 0) {
+      channels += op.outC;
+      ++count;
+    }
+  }
+  layers = align16(modelBase() + fileBytes());
+  let delta = align16(layers + count * LAYER_BYTES);
+  let list = align16(delta + (channels << 2));
+  taskBase = align16(list + (channels << 1));
+  const state = needUpTo(taskBase);
+  if (state != status.DONE) return state;
+  memory.fill(layers, 0, taskBase - layers);
+  for (let i = 0; i < opCount(); ++i) {
+    const op = opAt(i);
+    if (op.layer < 0) continue;
+    const layer = layerOf(op);
+    layer.op = i;
+    layer.channels = <u32>list;
+    layer.delta = <u32>delta;
+    list += op.outC << 1;
+    delta += op.outC << 2;
+  }
+  c.layersPointer = <u32>layers;
+  c.layerCount = count;
+  c.opCount = opCount();
+  c.featureCount = valueFloats(opCount());
+  c.checksum = load<u32>(modelBase(), 12);
+  c.ways = 0;
+  c.samples = 0;
+  c.peakBytes = 0;
+  return layoutTask();
+}
+
+/** Lays out labels, prototypes and the vectors of the head for `ways` and `samples` of the control block. */
+export function layoutTask(): i32 {
+  const c = control();
+  if (c.ways < 0 || c.ways > 0xffff || c.samples < 0 || c.samples > 0xffffff) return status.OPTION;
+  const vector = (<u64>c.featureCount) << 2;
+  const labels = taskBase;
+  const counts: u64 = (<u64>labels + ((<u64>c.samples) << 1) + 15) & ~15;
+  const prototypes = (counts + ((<u64>c.ways) << 2) + 15) & ~15;
+  const gradients = (prototypes + vector * c.ways + 15) & ~15;
+  const scores = (gradients + vector * c.ways + 15) & ~15;
+  const features = (scores + ((<u64>c.ways) << 2) + 15) & ~15;
+  const end = (features + vector + 15) & ~15;
+  const state = needUpTo(end);
+  if (state != status.DONE) return state;
+  c.labelsPointer = <u32>labels;
+  countsAt = <usize>counts;
+  c.prototypesPointer = <u32>prototypes;
+  dPrototypesAt = <usize>gradients;
+  c.scoresPointer = <u32>scores;
+  c.featuresPointer = <u32>features;
+  jobBase = <usize>end;
+  memory.fill(labels, 0, jobBase - labels);
+  return status.DONE;
+}
+
+let countsAt: usize = 0;
+
+export function labelOf(sample: i32): i32 {
+  return load<u16>(control().labelsPointer + (sample << 1));
+}
+
+/** Samples of a class. */
+export function shotsOf(label: i32): i32 {
+  return load<i32>(countsAt + (label << 2));
+}
+
+/** Checks the labels that the host wrote and counts the samples of every class. */
+export function checkTask(): i32 {
+  const c: Control = control();
+  if (c.ways < 2 || c.samples < 2) return status.TASK_WAYS;
+  memory.fill(countsAt, 0, c.ways << 2);
+  for (let s = 0; s < c.samples; ++s) {
+    const label = labelOf(s);
+    c.detail = s;
+    if (label >= c.ways) return status.TASK_LABEL;
+    const at = countsAt + (label << 2);
+    store<i32>(at, load<i32>(at) + 1);
+  }
+  for (let k = 0; k < c.ways; ++k) {
+    c.detail = k;
+    if (!shotsOf(k)) return status.TASK_EMPTY_CLASS;
+  }
+  c.detail = -1;
+  return status.DONE;
+}

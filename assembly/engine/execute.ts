@@ -1,0 +1,198 @@
+/** Runs one step of a program: the kernels, given addresses. What needs the host or the episode is episode.ts's. */
+import { relu_backward, relu_backward_mask, relu_mask } from '../kernels/activation';
+import { accumulate, add_forward } from '../kernels/add';
+import { bias_backward } from '../kernels/bias';
+import { conv2d_backward_input, conv2d_backward_weight, conv2d_forward } from '../kernels/conv2d';
+import { depthwise_backward_input, depthwise_backward_weight, depthwise_forward } from '../kernels/depthwise';
+import { fisher_accumulate } from '../kernels/fisher';
+import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
+import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
+import { pointwise_backward_input, pointwise_backward_weight, pointwise_forward } from '../kernels/pointwise';
+import {
+  avgpool_backward_input,
+  avgpool_forward,
+  globalavgpool_backward_input,
+  globalavgpool_forward,
+  maxpool_backward_input,
+  maxpool_forward,
+} from '../kernels/pool';
+import { Layer, layerOf, WEIGHTS } from './arena';
+import {
+  ADD,
+  AVGPOOL,
+  biasOf,
+  CONV2D,
+  DEPTHWISE,
+  GLOBALAVGPOOL,
+  isPointwise,
+  LINEAR,
+  MAXPOOL,
+  Op,
+  opAt,
+  rowLength,
+  valueFloats,
+  weightsOf,
+} from './model';
+import { S_ACTIVATION, S_COPY, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
+
+/** Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N). */
+export function execute(s: Step, scale: f32): void {
+  const i = <i32>s.op;
+  switch (s.code) {
+    case S_FORWARD:
+      forward(opAt(i), s);
+      break;
+    case S_MASK:
+      relu_mask(s.c, s.a, valueFloats(i + 1), opAt(i).limit);
+      break;
+    case S_FISHER: {
+      const op = opAt(i);
+      fisher_accumulate(layerOf(op).delta, s.a, s.b, op.outH * op.outW, op.outC, scale);
+      break;
+    }
+    case S_ACTIVATION:
+      if (s.flag) relu_backward_mask(s.b, s.a, valueFloats(i + 1));
+      else relu_backward(s.b, s.a, valueFloats(i + 1), opAt(i).limit);
+      break;
+    case S_WEIGHTS:
+      weightGradient(opAt(i), s);
+      break;
+    case S_INPUT:
+      inputGradient(opAt(i), s);
+      break;
+    case S_COPY:
+      if (s.flag) accumulate(s.c, s.b, valueFloats(i));
+      else memory.copy(s.c, s.b, (<usize>valueFloats(i)) << 2);
+      break;
+  }
+}
+
+function forward(op: Op, s: Step): void {
+  switch (op.op) {
+    case CONV2D:
+      if (isPointwise(op)) pointwise_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      else conv2d_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      break;
+    case DEPTHWISE:
+      depthwise_forward(s.c, s.a, weightsOf(op), biasOf(op), op);
+      break;
+    case LINEAR:
+      linear_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      break;
+    case ADD:
+      add_forward(s.c, s.a, s.b, op.outH * op.outW * op.outC, op);
+      break;
+    case MAXPOOL:
+      maxpool_forward(s.c, s.a, op);
+      break;
+    case AVGPOOL:
+      avgpool_forward(s.c, s.a, op, op.flags != 0);
+      break;
+    case GLOBALAVGPOOL:
+      globalavgpool_forward(s.c, s.a, op);
+      break;
+  }
+}
+
+function inputGradient(op: Op, s: Step): void {
+  const sum = s.flag != 0;
+  switch (op.op) {
+    case CONV2D:
+      if (isPointwise(op)) pointwise_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      else conv2d_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      break;
+    case DEPTHWISE:
+      depthwise_backward_input(s.c, s.b, weightsOf(op), op, sum);
+      break;
+    case LINEAR:
+      linear_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      break;
+    case MAXPOOL:
+      maxpool_backward_input(s.c, s.b, s.a, op, sum);
+      break;
+    case AVGPOOL:
+      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
+      break;
+    case GLOBALAVGPOOL:
+      globalavgpool_backward_input(s.c, s.b, op, sum);
+      break;
+  }
+}
+
+/** List of a layer's selected channels as kernels take it: 0 for all. */
+function listOf(layer: Layer, op: Op): usize {
+  return layer.count == op.outC ? 0 : layer.channels;
+}
+
+function weightGradient(op: Op, s: Step): void {
+  const layer = layerOf(op);
+  const list = listOf(layer, op);
+  const n = layer.count;
+  const dw = layer.gradient + (n << 2);
+  bias_backward(layer.gradient, s.b, op.outH * op.outW, op.outC, list, n);
+  if (!s.flag) return;
+  switch (op.op) {
+    case CONV2D:
+      if (isPointwise(op)) pointwise_backward_weight(dw, s.b, s.a, s.d, op, list, n);
+      else conv2d_backward_weight(dw, s.b, s.a, s.d, op, list, n);
+      break;
+    case DEPTHWISE:
+      depthwise_backward_weight(dw, s.b, s.a, op, list, n);
+      break;
+    case LINEAR:
+      linear_backward_weight(dw, s.b, s.a, s.d, op, list, n);
+      break;
+  }
+}
+
+/**
+ * One step of the optimiser (0 SGD, 1 momentum, 2 Adam) on what is trained of a layer, in place in the model; clears
+ * the gradient. `correction1`, `correction2`: Adam's 1 - beta^t.
+ */
+export function update(op: Op, optimizer: i32, lr: f32, correction1: f32, correction2: f32): void {
+  const layer = layerOf(op);
+  const n = layer.count;
+  const row = rowLength(op);
+  const depthwise = op.op == DEPTHWISE;
+  updateRows(layer, op, biasOf(op), 0, 1, 4, 4, optimizer, lr, correction1, correction2);
+  if (layer.kind != WEIGHTS) return;
+  updateRows(
+    layer,
+    op,
+    weightsOf(op),
+    n,
+    row,
+    depthwise ? 4 : row << 2,
+    depthwise ? op.outC << 2 : 4,
+    optimizer,
+    lr,
+    correction1,
+    correction2,
+  );
+}
+
+/** `offset`: floats of the gradient and of each state before these rows. */
+function updateRows(
+  layer: Layer,
+  op: Op,
+  w: usize,
+  offset: i32,
+  row: i32,
+  rowStride: i32,
+  elementStride: i32,
+  optimizer: i32,
+  lr: f32,
+  correction1: f32,
+  correction2: f32,
+): void {
+  const list = listOf(layer, op);
+  const g = layer.gradient + (offset << 2);
+  const m = layer.state + (offset << 2);
+  const n = layer.count;
+  if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
+  else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);
+  else {
+    const v = m + (layer.floats << 2);
+    adam_update(w, g, m, v, list, n, row, rowStride, elementStride, lr, correction1, correction2);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * Planning: (graph, selection, mode) to a program. A job has up to three:
+ *
+ *   PREFIX    image -> frozen operators -> values that the host keeps        (once for each sample and variant)
+ *   FEATURES  kept values or image -> the rest of the network -> features    (prototypes; nothing is saved)
+ *   GRADIENTS the same, saving what the way back needs -> loss -> way back   (Fisher pass, training)
+ *
+ * With recomputation, what GRADIENTS goes back through is divided into blocks at values that everything later depends
+ * on; going forward only those values are kept, and each block runs again just before the way back through it.
+ */
+import { conv2d_scratch } from '../kernels/conv2d';
+import { linear_scratch } from '../kernels/linear';
+import { pointwise_scratch } from '../kernels/pointwise';
+import { layerOf, WEIGHTS } from './arena';
+import {
+  AGAIN,
+  analyse,
+  CUT,
+  firstTarget,
+  has,
+  isFisher,
+  isTarget,
+  mark,
+  REQUIRES,
+  SAVE_MASK,
+  SAVE_VALUES,
+  valueAt,
+} from './graph';
+import { ADD, CONV2D, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
+import {
+  clearProgram,
+  emit,
+  markTraining,
+  NONE,
+  newBuffer,
+  programLength,
+  S_ACTIVATION,
+  S_AUGMENT,
+  S_COPY,
+  S_END,
+  S_FEATURES,
+  S_FETCH,
+  S_FISHER,
+  S_FORWARD,
+  S_HEAD,
+  S_INPUT,
+  S_MASK,
+  S_SAMPLE,
+  S_STORE,
+  S_WEIGHTS,
+} from './program';
+
+export const PREFIX: i32 = 0;
+export const FEATURES: i32 = 1;
+export const GRADIENTS: i32 = 2;
+
+const starts: usize = memory.data(12, 4);
+let storedCount: i32 = 0;
+let recompute: bool = false;
+let augmented: bool = false;
+/** First operator after the cached prefix. */
+let begin: i32 = 0;
+/** Values up to this one must not be overwritten: the image, or what the recomputed blocks start from. */
+let kept: i32 = 0;
+
+/** First step of a program, or -1 where the plan has no such program. */
+export function programStart(program: i32): i32 {
+  return load<i32>(starts + (program << 2));
+}
+
+/** Values of one sample that the host keeps; 0 without a cached prefix. */
+export function storedValues(): i32 {
+  return storedCount;
+}
+
+/**
+ * Emits the programs. `inspectFrom` >= 0: the Fisher pass from that operator on; -1: training of what is selected.
+ * `gradients`: with the way back; `cached`: the frozen prefix is computed once; `augment`: samples may be augmented;
+ * `blocks`: recompute blocks.
+ */
+export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, augment: bool, blocks: bool): void {
+  analyse(inspectFrom);
+  clearProgram();
+  recompute = blocks;
+  kept = 0;
+  augmented = augment;
+  storedCount = 0;
+  const n = opCount();
+  const first = firstTarget();
+  begin = cached && first < n && crossing(first) < 256 ? first : 0;
+  store<i32>(starts, -1);
+  store<i32>(starts, -1, 8);
+  if (begin > 0) {
+    store<i32>(starts, programLength());
+    emitImage();
+    for (let i = 0; i < begin; ++i) emitForward(i, false);
+    storedCount = emitKept(S_STORE);
+    emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+  }
+  store<i32>(starts, programLength(), 4);
+  emitInputs();
+  for (let i = begin; i < n; ++i) emitForward(i, false);
+  emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
+  emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+  if (gradients && first < n) {
+    store<i32>(starts, programLength(), 8);
+    emitInputs();
+    emitGradients(first);
+    emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+  }
+}
+
+/** Number of values that operators from `border` on need of those before it. */
+function crossing(border: i32): i32 {
+  let count = 0;
+  for (let v = 0; v <= border; ++v) count += <i32>(valueAt(v).lastUse >= border);
+  return count;
+}
+
+function bytesOf(v: i32): u32 {
+  return (<u32>valueFloats(v)) << 2;
+}
+
+/** The image, augmented on the way if the job may ask for that. */
+function emitImage(): void {
+  const raw = augmented ? newBuffer(bytesOf(0), false) : NONE;
+  const image = newBuffer(bytesOf(0), false);
+  valueAt(0).buffer = image;
+  emit(S_SAMPLE, 0, 0, raw, NONE, image, NONE);
+  if (augmented) emit(S_AUGMENT, 0, 0, raw, NONE, image, NONE);
+}
+
+function emitInputs(): void {
+  if (begin == 0) {
+    emitImage();
+    return;
+  }
+  for (let v = 0; v <= begin; ++v) if (valueAt(v).lastUse >= begin) valueAt(v).buffer = newBuffer(bytesOf(v), false);
+  emitKept(S_FETCH);
+}
+
+/** One step for each value that crosses the border of the prefix; returns how many there are. */
+function emitKept(code: u8): i32 {
+  let count = 0;
+  for (let v = 0; v <= begin; ++v) {
+    if (valueAt(v).lastUse < begin) continue;
+    emit(code, v, count++, valueAt(v).buffer, NONE, NONE, NONE);
+  }
+  return count;
+}
+
+/** Scratch of an operator's kernels in bytes. */
+function scratchBytes(op: Op): u32 {
+  if (isPointwise(op)) return pointwise_scratch(op);
+  if (op.op == CONV2D) return conv2d_scratch(op);
+  if (op.op == LINEAR) return linear_scratch(op);
+  return 0;
+}
+
+function newScratch(op: Op, training: bool): i32 {
+  const bytes = scratchBytes(op);
+  return bytes > 0 ? newBuffer(bytes, training) : NONE;
+}
+
+/** Forward step of operator i; with `save`, what the way back needs of its output is kept. */
+function emitForward(i: i32, save: bool): void {
+  const op = opAt(i);
+  const out = valueAt(i + 1);
+  const inPlace = op.op == ADD ? reusable(op, save) : NONE;
+  const second = op.op == ADD ? valueAt(op.input1).buffer : NONE;
+  out.buffer = inPlace >= 0 ? inPlace : newBuffer(bytesOf(i + 1), false);
+  out.mask = NONE;
+  emit(S_FORWARD, i, 0, valueAt(op.input0).buffer, second, out.buffer, newScratch(op, false));
+  if (!save) return;
+  if (has(i + 1, SAVE_VALUES)) markTraining(out.buffer);
+  else if (has(i + 1, SAVE_MASK)) {
+    out.mask = newBuffer(((<u32>valueFloats(i + 1) + 31) >> 5) << 2, true);
+    emit(S_MASK, i, 0, out.buffer, NONE, out.mask, NONE);
+  }
+}
+
+/** Buffer of an addition's input that nothing else needs, so that the sum can take its place. */
+function reusable(op: Op, save: bool): i32 {
+  if (op.input0 == op.input1) return NONE;
+  for (let k = 1; k >= 0; --k) {
+    const v = k ? op.input1 : op.input0;
+    if (v > kept && valueAt(v).uses == 1 && !(save && has(v, SAVE_VALUES))) return valueAt(v).buffer;
+  }
+  return NONE;
+}
+
+/** Forward with saving, loss, and the way back to operator `first`. */
+function emitGradients(first: i32): void {
+  const n = opCount();
+  for (let i = begin; i < first; ++i) emitForward(i, false);
+  let last = first;
+  if (recompute) {
+    kept = first;
+    for (let v = 0; v <= first; ++v) if (valueAt(v).lastUse >= first) markTraining(valueAt(v).buffer);
+    last = nextBlock(first);
+    for (let start = first; last < n; last = nextBlock(last)) {
+      for (let i = start; i < last; ++i) emitForward(i, false);
+      markTraining(valueAt(last).buffer);
+      start = last;
+    }
+    last = first;
+    for (let next = nextBlock(last); next < n; next = nextBlock(last)) last = next;
+  } else {
+    for (let v = 0; v <= first; ++v)
+      if (has(v, SAVE_VALUES) && valueAt(v).lastUse >= first) markTraining(valueAt(v).buffer);
+  }
+  for (let i = last; i < n; ++i) emitForward(i, true);
+  for (let v = 0; v <= n; ++v) valueAt(v).gradient = NONE;
+  valueAt(n).gradient = newBuffer(bytesOf(n), true);
+  emit(S_HEAD, 0, 0, valueAt(n).buffer, NONE, valueAt(n).gradient, NONE);
+  for (let i = n - 1; i >= last; --i) emitBackward(i);
+  while (last > first) {
+    const start = blockBefore(first, last);
+    emitAgain(start, last);
+    for (let i = last - 1; i >= start; --i) emitBackward(i);
+    last = start;
+  }
+}
+
+/** End of the block that begins at operator `start`: the next cut that is no larger than the cuts around it, or the end. */
+function nextBlock(start: i32): i32 {
+  const n = opCount();
+  let before = valueFloats(start);
+  for (let v = start + 1; v < n; ++v) {
+    if (!has(v, CUT)) continue;
+    const floats = valueFloats(v);
+    let next = v + 1;
+    while (!has(next, CUT)) ++next;
+    const after = valueFloats(next);
+    if (floats <= before && floats <= after && (floats < before || floats < after)) return v;
+    before = floats;
+  }
+  return n;
+}
+
+function blockBefore(first: i32, end: i32): i32 {
+  let start = first;
+  for (let next = nextBlock(start); next < end; next = nextBlock(start)) start = next;
+  return start;
+}
+
+/** Runs the operators of a block again, but for its last, whose output is still there, and those nothing needs. */
+function emitAgain(start: i32, end: i32): void {
+  for (let v = start + 1; v < end; ++v) if (has(v, SAVE_VALUES | SAVE_MASK)) mark(v, AGAIN);
+  for (let i = end - 2; i >= start; --i) {
+    if (!has(i + 1, AGAIN)) continue;
+    mark(opAt(i).input0, AGAIN);
+    if (opAt(i).op == ADD) mark(opAt(i).input1, AGAIN);
+  }
+  valueAt(end).mask = NONE;
+  for (let i = start; i < end - 1; ++i) if (has(i + 1, AGAIN)) emitForward(i, true);
+}
+
+/** Steps of the way back through operator i. */
+function emitBackward(i: i32): void {
+  const op = opAt(i);
+  const out = valueAt(i + 1);
+  const dy = out.gradient;
+  if (dy < 0 || !has(i + 1, REQUIRES)) return;
+  if (isTarget(i) && isFisher()) emit(S_FISHER, i, 0, out.buffer, dy, NONE, NONE);
+  if (op.activation) {
+    if (out.mask >= 0) emit(S_ACTIVATION, i, 1, out.mask, dy, NONE, NONE);
+    else emit(S_ACTIVATION, i, 0, out.buffer, dy, NONE, NONE);
+  }
+  if (isTarget(i) && !isFisher()) {
+    const weights = layerOf(op).kind == WEIGHTS;
+    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, NONE, newScratch(op, true));
+    else emit(S_WEIGHTS, i, 0, NONE, dy, NONE, NONE);
+  }
+  if (op.op == ADD) {
+    // The later of the two inputs may take the gradient over as it is; the other gets a copy or the sum.
+    const second = op.input1 > op.input0;
+    emitShare(second ? op.input0 : op.input1, dy, !has(second ? op.input1 : op.input0, REQUIRES));
+    emitShare(second ? op.input1 : op.input0, dy, true);
+  } else if (has(op.input0, REQUIRES)) {
+    const dx = valueAt(op.input0);
+    const sum = dx.gradient >= 0;
+    if (!sum) dx.gradient = newBuffer(bytesOf(op.input0), true);
+    emit(
+      S_INPUT,
+      i,
+      <i32>sum,
+      op.op == MAXPOOL ? valueAt(op.input0).buffer : NONE,
+      dy,
+      dx.gradient,
+      newScratch(op, true),
+    );
+  }
+}
+
+/** Hands the gradient of a sum on to input v: taken over, copied or added. */
+function emitShare(v: i32, dy: i32, take: bool): void {
+  if (!has(v, REQUIRES)) return;
+  const value = valueAt(v);
+  if (value.gradient >= 0) emit(S_COPY, v, 1, NONE, dy, value.gradient, NONE);
+  else if (take) value.gradient = dy;
+  else {
+    value.gradient = newBuffer(bytesOf(v), true);
+    emit(S_COPY, v, 0, NONE, dy, value.gradient, NONE);
+  }
+}

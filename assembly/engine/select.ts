@@ -1,0 +1,196 @@
+/** The selector: scores by a criterion (equation 3 and its rivals), then layers and channels under both budgets. */
+import { hash32 } from '../kernels/random';
+import { FROZEN, Layer, layerAt, needUpTo, WEIGHTS } from './arena';
+import { control } from './control';
+import { checkSelection, fisherBytes, planTraining } from './job';
+import { DEPTHWISE, isOpen, macs, opAt, rowLength, weightsOf } from './model';
+import { planningEnd } from './program';
+import * as status from './status';
+
+// Criteria: how layers are ordered, and by what channels are.
+const TINYTRAIN: i32 = 0;
+const FISHER_ONLY: i32 = 1;
+const L2: i32 = 2;
+const RANDOM: i32 = 3;
+/** The host's scores; channels by Δ. */
+const HOST: i32 = 4;
+
+const STREAM_LAYERS: u32 = 2;
+const STREAM_CHANNELS: u32 = 3;
+
+/** Writes the score of every inspected layer. The host may write its own instead. */
+export function scoreLayers(): void {
+  const c = control();
+  let mostParameters: f64 = 0;
+  let mostMacs: f64 = 0;
+  for (let l = 0; l < c.layerCount; ++l) {
+    const layer = layerAt(l);
+    if (!layer.inspected) continue;
+    mostParameters = max<f64>(mostParameters, parameters(layer));
+    mostMacs = max<f64>(mostMacs, macs(opAt(layer.op)));
+  }
+  for (let l = 0; l < c.layerCount; ++l) {
+    const layer = layerAt(l);
+    if (!layer.inspected) continue;
+    const p = <f64>layer.fisher;
+    if (c.criterion == TINYTRAIN) {
+      layer.score = <f32>(p / ((parameters(layer) / mostParameters) * (macs(opAt(layer.op)) / mostMacs)));
+    } else if (c.criterion == FISHER_ONLY) layer.score = layer.fisher;
+    else if (c.criterion == L2) layer.score = weightNorm(layer);
+    else if (c.criterion == RANDOM) layer.score = <f32>(hash32(c.seed, STREAM_LAYERS, l) >>> 8);
+  }
+}
+
+/** |W|: weights and biases. */
+function parameters(layer: Layer): f64 {
+  const op = opAt(layer.op);
+  return <f64>(op.weightCount + op.biasCount);
+}
+
+/** Sum over the channels of the L2 norms of their weights. */
+function weightNorm(layer: Layer): f32 {
+  let sum: f64 = 0;
+  for (let o = 0; o < opAt(layer.op).outC; ++o) sum += <f64>channelNorm(layer, o);
+  return <f32>sum;
+}
+
+/** L2 norm of the weights of output channel o. */
+function channelNorm(layer: Layer, o: i32): f32 {
+  const op = opAt(layer.op);
+  const row = rowLength(op);
+  const depthwise = op.op == DEPTHWISE;
+  let at = weightsOf(op) + (depthwise ? o << 2 : (o * row) << 2);
+  const stride = depthwise ? op.outC << 2 : 4;
+  let sum: f64 = 0;
+  for (let t = 0; t < row; ++t, at += stride) {
+    const w = <f64>load<f32>(at);
+    sum += w * w;
+  }
+  return <f32>Math.sqrt(sum);
+}
+
+/** What channels are ordered by. */
+function importance(layer: Layer, l: i32, o: i32): f32 {
+  const c = control();
+  if (c.criterion == L2) return channelNorm(layer, o);
+  if (c.criterion == RANDOM) return <f32>(hash32(c.seed, STREAM_CHANNELS + <u32>l, o) >>> 8);
+  return load<f32>(layer.delta + (o << 2));
+}
+
+/**
+ * Selects layers in order of falling score, each with the largest share of its channels (1, 1/2, 1/4, 1/8; at least
+ * one) for which the whole plan holds both budgets; channels by importance, the lower index first among equals.
+ * BUDGET with the least possible figures if nothing can be trained.
+ */
+export function selectLayers(): i32 {
+  const c = control();
+  if (!isOpen()) return status.ORDER;
+  const state = needUpTo(planningEnd() + mostChannels() * 4);
+  if (state != status.DONE) return state;
+  for (let l = 0; l < c.layerCount; ++l) {
+    const layer = layerAt(l);
+    layer.kind = FROZEN;
+    layer.count = 0;
+    layer.reserved = <i32>!layer.inspected;
+  }
+  let chosen = 0;
+  for (let l = best(); l >= 0; l = best()) {
+    const layer = layerAt(l);
+    layer.reserved = 1;
+    chosen += <i32>grow(layer, l);
+  }
+  if (chosen) {
+    c.backwardBytes = planTraining();
+    return status.DONE;
+  }
+  least();
+  return status.BUDGET;
+}
+
+function mostChannels(): usize {
+  let most = 0;
+  for (let l = 0; l < control().layerCount; ++l) most = max<i32>(most, opAt(layerAt(l).op).outC);
+  return most;
+}
+
+/** The layer with the highest score among those not tried yet (`reserved`), or -1. */
+function best(): i32 {
+  let pick = -1;
+  for (let l = 0; l < control().layerCount; ++l) {
+    const layer = layerAt(l);
+    if (layer.reserved) continue;
+    if (pick < 0 || layer.score > layerAt(pick).score) pick = l;
+  }
+  return pick;
+}
+
+/** Gives a layer the largest share of its channels that the budgets hold; false if it stays frozen. */
+function grow(layer: Layer, l: i32): bool {
+  const c = control();
+  const channels = opAt(layer.op).outC;
+  let before = 0;
+  for (let divisor = 1; divisor <= 8; divisor <<= 1) {
+    const count = max<i32>(1, channels / divisor);
+    if (count == before) break;
+    before = count;
+    layer.kind = WEIGHTS;
+    layer.count = count;
+    const bytes = planTraining();
+    if (bytes <= c.memoryBudget && c.backwardMacs <= c.computeBudget) {
+      choose(layer, l, count);
+      return true;
+    }
+  }
+  layer.kind = FROZEN;
+  layer.count = 0;
+  return false;
+}
+
+/** Writes the list of the `count` most important channels, rising. */
+function choose(layer: Layer, l: i32, count: i32): void {
+  const channels = opAt(layer.op).outC;
+  const values = planningEnd();
+  for (let o = 0; o < channels; ++o) store<f32>(values + (o << 2), importance(layer, l, o));
+  // The count-th highest by repeated selection; a taken channel is marked by a value below all others.
+  for (let k = 0; k < count; ++k) {
+    let pick = 0;
+    for (let o = 1; o < channels; ++o) {
+      if (load<f32>(values + (o << 2)) > load<f32>(values + (pick << 2))) pick = o;
+    }
+    store<f32>(values + (pick << 2), -1);
+  }
+  let at: usize = layer.channels;
+  for (let o = 0; o < channels; ++o) {
+    if (load<f32>(values + (o << 2)) != -1) continue;
+    store<u16>(at, <u16>o);
+    at += 2;
+  }
+}
+
+/** The least budgets that train anything: over the layers, one alone with the smallest share of its channels. */
+function least(): void {
+  const c = control();
+  let bytes: u32 = 0xffffffff;
+  let fewest: f64 = Infinity;
+  for (let l = 0; l < c.layerCount; ++l) {
+    const layer = layerAt(l);
+    layer.kind = WEIGHTS;
+    layer.count = max<i32>(1, opAt(layer.op).outC >> 3);
+    const training = planTraining();
+    if (c.backwardMacs < fewest) fewest = c.backwardMacs;
+    bytes = min<u32>(bytes, max<u32>(training, fisherBytes(layer.op)));
+    layer.kind = FROZEN;
+    layer.count = 0;
+  }
+  c.leastBytes = bytes;
+  c.leastMacs = fewest;
+}
+
+/** Figures of what the host wrote as selection, or of the selector's: bytes and MACs of its plan. */
+export function costOfSelection(): i32 {
+  if (!isOpen()) return status.ORDER;
+  let state = needUpTo(planningEnd());
+  if (state == status.DONE) state = checkSelection();
+  if (state == status.DONE) control().backwardBytes = planTraining();
+  return state;
+}

@@ -1,0 +1,131 @@
+/**
+ * Augmentation of one image: crop, mirror, brightness and contrast. Every random quantity is one counter of the
+ * sample's stream (random.ts), drawn whether it is used or not, so that an option never changes another's draw.
+ */
+import { uniform } from './random';
+
+/** Counters of the stream. */
+const AREA: u32 = 0;
+const TOP: u32 = 1;
+const LEFT: u32 = 2;
+const FLIP: u32 = 3;
+const BRIGHTNESS: u32 = 4;
+const CONTRAST: u32 = 5;
+
+/**
+ * out = x with its columns in reverse order. out and x do not overlap.
+ * out, x: [h][w][c]
+ */
+export function mirror(out: usize, x: usize, h: i32, w: i32, c: i32): void {
+  const pixel = c << 2;
+  for (let y = 0; y < h; y++) {
+    out += w * pixel;
+    for (let i = 0; i < w; i++) {
+      out -= pixel;
+      memory.copy(out, x, pixel);
+      x += pixel;
+    }
+    out += w * pixel;
+  }
+}
+
+/**
+ * crop: a window of an area share uniform in [0.7, 1), the same share of height and width, at a uniform position,
+ *       resized to the whole bilinearly (half-pixel centres, clamped at the image's edge).
+ * flip: mirrored with probability 1/2.
+ * light: brightness (a factor on every pixel) and contrast (a factor on the distance from the image's mean over all
+ *       channels), each uniform in [0.8, 1.2), clamped to [0, 1] where a pixel is 0 to 1; not where c > 4.
+ * With none of them out = x. out and x do not overlap.
+ * out, x: [h][w][c], normalised: (pixel - mean) / std; mean, std: [c], not read without light
+ */
+export function augment(
+  out: usize,
+  x: usize,
+  h: i32,
+  w: i32,
+  c: i32,
+  mean: usize,
+  std: usize,
+  seed: u32,
+  stream: u32,
+  crop: bool,
+  flip: bool,
+  light: bool,
+): void {
+  const side: f32 = crop ? sqrt<f32>(0.7 + 0.3 * uniform(seed, stream, AREA)) : 1;
+  const top = (<f32>1 - side) * <f32>h * uniform(seed, stream, TOP);
+  const left = (<f32>1 - side) * <f32>w * uniform(seed, stream, LEFT);
+  const mirrored = flip && uniform(seed, stream, FLIP) < 0.5;
+  resample(out, x, h, w, c, top, left, side, mirrored);
+  if (light && c <= 4) {
+    const brightness: f32 = 0.8 + 0.4 * uniform(seed, stream, BRIGHTNESS);
+    const contrast: f32 = 0.8 + 0.4 * uniform(seed, stream, CONTRAST);
+    relight(out, h, w, c, mean, std, brightness, contrast);
+  }
+}
+
+/** The window of `side` times the image's sides at (top, left), resized to the whole; columns reversed if mirrored. */
+function resample(out: usize, x: usize, h: i32, w: i32, c: i32, top: f32, left: f32, side: f32, mirrored: bool): void {
+  const pixel = c << 2;
+  for (let oy = 0; oy < h; oy++) {
+    // Without a crop the coordinate is oy exactly, the fraction 0, and every value passes unchanged.
+    const y = clamp(top + (<f32>oy + 0.5) * side - 0.5, h);
+    const y0 = <i32>y;
+    const fy = y - <f32>y0;
+    const row0 = x + y0 * w * pixel;
+    const row1 = x + min(y0 + 1, h - 1) * w * pixel;
+    for (let ox = 0; ox < w; ox++) {
+      const column = clamp(left + (<f32>ox + 0.5) * side - 0.5, w);
+      const x0 = <i32>column;
+      const fx = column - <f32>x0;
+      const at0 = x0 * pixel;
+      const at1 = min(x0 + 1, w - 1) * pixel;
+      const to = out + (oy * w + (mirrored ? w - 1 - ox : ox)) * pixel;
+      for (let k = 0; k < pixel; k += 4) {
+        const upper = between(load<f32>(row0 + at0 + k), load<f32>(row0 + at1 + k), fx);
+        const lower = between(load<f32>(row1 + at0 + k), load<f32>(row1 + at1 + k), fx);
+        store<f32>(to + k, between(upper, lower, fy));
+      }
+    }
+  }
+}
+
+/** A coordinate brought into [0, size - 1]. */
+function clamp(coordinate: f32, size: i32): f32 {
+  return min<f32>(max<f32>(coordinate, 0), <f32>(size - 1));
+}
+
+/** Linear interpolation, a at 0 exactly. */
+function between(a: f32, b: f32, share: f32): f32 {
+  return a + (b - a) * share;
+}
+
+/** Brightness, then contrast, in place. */
+function relight(image: usize, h: i32, w: i32, c: i32, mean: usize, std: usize, brightness: f32, contrast: f32): void {
+  const pixel = c << 2;
+  let total: f32 = 0;
+  let at = image;
+  for (let y = 0; y < h; y++) {
+    // Summed by rows: the rounding error grows with h + w, not with h * w.
+    let sum: f32 = 0;
+    for (let i = 0; i < w; i++) {
+      for (let k = 0; k < pixel; k += 4) {
+        sum += load<f32>(at + k) * load<f32>(std + k) + load<f32>(mean + k);
+      }
+      at += pixel;
+    }
+    total += sum;
+  }
+  const centre = (brightness * total) / <f32>(h * w * c);
+  const end = image + h * w * pixel;
+  while (image < end) {
+    for (let k = 0; k < pixel; k += 4) {
+      const deviation = load<f32>(std + k);
+      const average = load<f32>(mean + k);
+      const value = (load<f32>(image + k) * deviation + average) * brightness;
+      const lit = min<f32>(max<f32>((value - centre) * contrast + centre, 0), 1);
+      store<f32>(image + k, (lit - average) / deviation);
+    }
+    image += pixel;
+  }
+}

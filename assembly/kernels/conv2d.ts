@@ -1,0 +1,232 @@
+/**
+ * Convolution with any kernel, stride and padding, as matrix products over the windows of a strip of pixels.
+ *
+ *   columns [pixels of a strip][kernel rows of a block][kW][I]        the windows, side by side, in scratch
+ *
+ * Of an NHWC image the kW * I values of one kernel row are contiguous, so that a window is kH copies. A strip is as many
+ * pixels as fill STRIP_BYTES; where few would fit, the kernel's rows are taken in blocks.
+ */
+import { gemm, gemm_scratch } from './gemm';
+import { Geometry } from './geometry';
+
+const STRIP_BYTES: i32 = 24 * 1024;
+/** Fewer pixels don't repay the copy of the weights into panels. */
+const STRIP_PIXELS: i32 = 16;
+
+/** Floats of one kernel row of a window. */
+function row_floats(g: Geometry): i32 {
+  return g.kernelW * g.inC;
+}
+
+/** Kernel rows of a block. */
+function block_rows(g: Geometry): i32 {
+  return min(max(STRIP_BYTES / (STRIP_PIXELS * 4 * row_floats(g)), 1), g.kernelH);
+}
+
+/** Pixels of a strip. */
+function strip_pixels(g: Geometry): i32 {
+  const fit = STRIP_BYTES / (4 * row_floats(g) * block_rows(g));
+  return min(max(fit, STRIP_PIXELS / 2), g.outH * g.outW);
+}
+
+/** Bytes of scratch that the three kernels need at most. */
+export function conv2d_scratch(g: Geometry): i32 {
+  const pixels = strip_pixels(g);
+  const floats = block_rows(g) * row_floats(g);
+  return gemm_scratch(max(max(floats, g.outC), pixels)) + pixels * floats * 4;
+}
+
+/**
+ * out = clip(x convolved with w, + b).
+ * out [outH][outW][O], x [inH][inW][I], w [O][kH][kW][I], b [O], scratch [conv2d_scratch(g)].
+ */
+export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
+  const pixels = g.outH * g.outW;
+  const strip = strip_pixels(g);
+  const block = block_rows(g);
+  const floats = row_floats(g);
+  const wRow = (<usize>(g.kernelH * floats)) << 2;
+  const outRow = (<usize>g.outC) << 2;
+  const columns = scratch;
+  const panels = scratch + ((<usize>(strip * block * floats)) << 2);
+  for (let p = 0; p < pixels; p += strip) {
+    const count = min(strip, pixels - p);
+    for (let ky = 0; ky < g.kernelH; ky += block) {
+      const rows = min(block, g.kernelH - ky);
+      const depth = rows * floats;
+      const clip = g.activation != 0 && ky + rows == g.kernelH;
+      windows(columns, x, g, p, count, ky, rows, false);
+      // biome-ignore format: one matrix a line
+      gemm(
+        out + <usize>p * outRow, outRow, count, g.outC, depth,
+        columns, (<usize>depth) << 2, 4, 0,
+        w + ((<usize>(ky * floats)) << 2), 4, wRow,
+        b, ky > 0, clip ? 0 : -Infinity, clip ? g.limit : Infinity, panels,
+      );
+    }
+  }
+}
+
+/**
+ * dx (+)= dy convolved with w, transposed.
+ * dx [inH][inW][I], dy [outH][outW][O], w [O][kH][kW][I], scratch [conv2d_scratch(g)].
+ */
+export function conv2d_backward_input(
+  dx: usize,
+  dy: usize,
+  w: usize,
+  scratch: usize,
+  g: Geometry,
+  accumulate: bool,
+): void {
+  const pixels = g.outH * g.outW;
+  const strip = strip_pixels(g);
+  const block = block_rows(g);
+  const floats = row_floats(g);
+  const wRow = (<usize>(g.kernelH * floats)) << 2;
+  const outRow = (<usize>g.outC) << 2;
+  const columns = scratch;
+  const panels = scratch + ((<usize>(strip * block * floats)) << 2);
+  if (!accumulate) memory.fill(dx, 0, (<usize>(g.inH * g.inW * g.inC)) << 2);
+  for (let p = 0; p < pixels; p += strip) {
+    const count = min(strip, pixels - p);
+    for (let ky = 0; ky < g.kernelH; ky += block) {
+      const rows = min(block, g.kernelH - ky);
+      const width = rows * floats;
+      // biome-ignore format: one matrix a line
+      gemm(
+        columns, (<usize>width) << 2, count, width, g.outC,
+        dy + <usize>p * outRow, outRow, 4, 0,
+        w + ((<usize>(ky * floats)) << 2), wRow, 4,
+        0, false, -Infinity, Infinity, panels,
+      );
+      windows(columns, dx, g, p, count, ky, rows, true);
+    }
+  }
+}
+
+/**
+ * dw += x correlated with dy, for the listed output channels.
+ * dw [n][kH][kW][I], dy [outH][outW][O], x [inH][inW][I], scratch [conv2d_scratch(g)], channels u16 [n], or 0: all, n = O.
+ */
+export function conv2d_backward_weight(
+  dw: usize,
+  dy: usize,
+  x: usize,
+  scratch: usize,
+  g: Geometry,
+  channels: usize,
+  n: i32,
+): void {
+  const pixels = g.outH * g.outW;
+  const strip = strip_pixels(g);
+  const block = block_rows(g);
+  const floats = row_floats(g);
+  const wRow = (<usize>(g.kernelH * floats)) << 2;
+  const outRow = (<usize>g.outC) << 2;
+  const columns = scratch;
+  const panels = scratch + ((<usize>(strip * block * floats)) << 2);
+  for (let p = 0; p < pixels; p += strip) {
+    const count = min(strip, pixels - p);
+    for (let ky = 0; ky < g.kernelH; ky += block) {
+      const width = min(block, g.kernelH - ky) * floats;
+      windows(columns, x, g, p, count, ky, min(block, g.kernelH - ky), false);
+      // biome-ignore format: one matrix a line
+      gemm(
+        dw + ((<usize>(ky * floats)) << 2), wRow, n, width, count,
+        dy + <usize>p * outRow, 4, outRow, channels,
+        columns, (<usize>width) << 2, 4,
+        0, true, -Infinity, Infinity, panels,
+      );
+    }
+  }
+}
+
+/**
+ * The windows of `count` output pixels from `first` on, kernel rows ky0 to ky0 + rows: copied from the image into
+ * columns, zeros where they lie in the padding, or (scatter) added from columns to the image.
+ * columns [count][rows][kW][I], image [inH][inW][I].
+ */
+function windows(
+  columns: usize,
+  image: usize,
+  g: Geometry,
+  first: i32,
+  count: i32,
+  ky0: i32,
+  rows: i32,
+  scatter: bool,
+): void {
+  const C = g.inC;
+  let oy = first / g.outW;
+  let ox = first % g.outW;
+  for (; count > 0; count--) {
+    const ix = ox * g.strideW - g.padLeft;
+    const left = max(-ix, 0) * C;
+    const end = min(g.inW - ix, g.kernelW) * C;
+    let iy = oy * g.strideH - g.padTop + ky0;
+    for (let r = rows; r > 0; r--) {
+      const whole = g.kernelW * C;
+      const inside = <u32>iy < <u32>g.inH;
+      const from = inside ? left : whole;
+      const to = inside ? end : whole;
+      const source = image + ((<usize>((iy * g.inW + ix) * C + from)) << 2);
+      const at = columns + ((<usize>from) << 2);
+      if (scatter) {
+        add_floats(source, at, to - from);
+      } else {
+        zero_floats(columns, from);
+        copy_floats(at, source, to - from);
+        zero_floats(columns + ((<usize>to) << 2), whole - to);
+      }
+      columns += (<usize>whole) << 2;
+      iy++;
+    }
+    if (++ox == g.outW) {
+      ox = 0;
+      oy++;
+    }
+  }
+}
+
+/** to[n] = from[n]. Loops, since most runs are a dozen floats: too short for a call of memory.copy. */
+function copy_floats(to: usize, from: usize, n: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    for (; n >= 4; n -= 4) {
+      v128.store(to, v128.load(from));
+      to += 16;
+      from += 16;
+    }
+  } else if (n >= 32) {
+    memory.copy(to, from, (<usize>n) << 2);
+    return;
+  }
+  for (; n > 0; n--) {
+    store<f32>(to, load<f32>(from));
+    to += 4;
+    from += 4;
+  }
+}
+
+/** to[n] += from[n]. */
+function add_floats(to: usize, from: usize, n: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    for (; n >= 4; n -= 4) {
+      v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+      to += 16;
+      from += 16;
+    }
+  }
+  for (; n > 0; n--) {
+    store<f32>(to, load<f32>(to) + load<f32>(from));
+    to += 4;
+    from += 4;
+  }
+}
+
+function zero_floats(to: usize, n: i32): void {
+  for (; n > 0; n--) {
+    store<f32>(to, 0);
+    to += 4;
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * Depthwise convolution: each channel has its own filter. NHWC, so the vector is four neighbouring channels.
+ *
+ * Forward and input gradient are one loop, `correlate`. Along a dimension, output j of a run reads source
+ * j * step + base + t * direction at its tap t:
+ *
+ *   forward:         step = stride, direction = +1, base = -pad, taps 0 to kernel - 1
+ *   input gradient:  gathered, so that each dx is written once. dx[i] takes dy[o] where i + pad - k = o * stride:
+ *                    only taps k = first, first + stride, ... with first = (i + pad) mod stride. All i of one
+ *                    remainder form a run with step = 1, direction = -1: stride 2 is four runs, none of which
+ *                    multiplies a zero.
+ *
+ * A run of outputs that use every tap is computed in tiles of 4 outputs x 2 registers of channels: eight
+ * accumulators, two weights loaded a tap for eight multiplications, 1.25 loads each:
+ *
+ *              channels 0-3   4-7          s0..s3: the four outputs' sources at one tap
+ *   output 0   a0 += s0 w0    b0 += s0 w1
+ *   output 1   a1 += s1 w0    b1 += s1 w1
+ *   output 2   a2 += s2 w0    b2 += s2 w1
+ *   output 3   a3 += s3 w0    b3 += s3 w1
+ *
+ * Outputs at a border have their range of taps clamped and are computed one by one, 4 registers of channels at a
+ * time; so is what the tiles leave over. No tap is tested inside these loops.
+ */
+import { Geometry } from './geometry';
+import { Lanes } from './math';
+
+export { depthwise_backward_weight } from './depthwise_weight';
+
+/**
+ * y[oy, ox, c] = activation(bias[c] + Σ_ky,kx x[oy * strideH - padTop + ky, ox * strideW - padLeft + kx, c] * w[ky, kx, c])
+ * out: [outH][outW][C], x: [inH][inW][C], w: [kernelH][kernelW][C], bias: [C]
+ */
+export function depthwise_forward(out: usize, x: usize, w: usize, bias: usize, g: Geometry): void {
+  correlate(out, x, w, bias, g, false);
+}
+
+/**
+ * dx[iy, ix, c] = or += Σ dy[oy, ox, c] * w[ky, kx, c] over all taps that read that place.
+ * dx: [inH][inW][C], dy: [outH][outW][C], w: [kernelH][kernelW][C]
+ */
+export function depthwise_backward_input(dx: usize, dy: usize, w: usize, g: Geometry, accumulate: bool): void {
+  correlate(dx, dy, w, accumulate ? dx : 0, g, true);
+}
+
+/**
+ * Both directions, see above. `init`: bias (forward), the old values or 0 (transposed).
+ * forward:    out: [outH][outW][C], src: [inH][inW][C]
+ * transposed: out: [inH][inW][C],   src: [outH][outW][C]
+ */
+function correlate(out: usize, src: usize, w: usize, init: usize, g: Geometry, transposed: bool): void {
+  const pixel = g.inC << 2;
+  const outH = transposed ? g.inH : g.outH;
+  const outW = transposed ? g.inW : g.outW;
+  const srcH = transposed ? g.outH : g.inH;
+  const srcW = transposed ? g.outW : g.inW;
+  const runsH = transposed ? g.strideH : 1;
+  const runsW = transposed ? g.strideW : 1;
+  const stepH = transposed ? 1 : g.strideH;
+  const stepW = transposed ? 1 : g.strideW;
+  const direction = transposed ? -1 : 1;
+  const low: f32 = !transposed && g.activation ? 0 : -Infinity;
+  const high: f32 = !transposed && g.activation ? g.limit : Infinity;
+  const outStep = runsW * pixel;
+  const initStep = transposed ? outStep : 0;
+  const srcRow = direction * srcW * pixel;
+  const srcTap = direction * pixel;
+  const wRow = runsH * g.kernelW * pixel;
+  const wTap = runsW * pixel;
+
+  for (let oy = 0; oy < outH; oy++) {
+    const firstY = transposed ? (oy + g.padTop) % runsH : 0;
+    const tapsH = (g.kernelH - firstY + runsH - 1) / runsH;
+    const sy = transposed ? (oy + g.padTop - firstY) / runsH : oy * stepH - g.padTop;
+    const y0 = transposed ? max(0, sy - srcH + 1) : max(0, -sy);
+    const yEnd = transposed ? min(tapsH, sy + 1) : min(tapsH, srcH - sy);
+    for (let run = 0; run < runsW; run++) {
+      const firstX = transposed ? (run + g.padLeft) % runsW : 0;
+      const tapsW = (g.kernelW - firstX + runsW - 1) / runsW;
+      const base = transposed ? (run + g.padLeft - firstX) / runsW : -g.padLeft;
+      // The last source position at which all taps are inside, and the first.
+      const firstFull = transposed ? tapsW - 1 : 0;
+      const lastFull = transposed ? srcW - 1 : srcW - tapsW;
+      let sx = base;
+      let ox = run;
+      while (ox < outW) {
+        const x0 = transposed ? max(0, sx - srcW + 1) : max(0, -sx);
+        const xEnd = transposed ? min(tapsW, sx + 1) : min(tapsW, srcW - sx);
+        let n = 1;
+        if (sx >= firstFull && sx <= lastFull) n = min((lastFull - sx) / stepW, (outW - 1 - ox) / runsW) + 1;
+        const at = (oy * outW + ox) * pixel;
+        const initAt = transposed ? at : 0;
+        outputs(
+          out + at,
+          outStep,
+          init ? init + initAt : 0,
+          initStep,
+          src + ((sy + y0 * direction) * srcW + sx + x0 * direction) * pixel,
+          stepW * pixel,
+          w + ((firstY + y0 * runsH) * g.kernelW + firstX + x0 * runsW) * pixel,
+          n,
+          yEnd - y0,
+          xEnd - x0,
+          srcRow,
+          srcTap,
+          wRow,
+          wTap,
+          pixel,
+          low,
+          high,
+        );
+        sx += n * stepW;
+        ox += n * runsW;
+      }
+    }
+  }
+}
+
+/** n outputs that share a range of taps: tiles first, `single` for what they leave over. All sizes in bytes. */
+function outputs(
+  out: usize,
+  outStep: i32,
+  init: usize,
+  initStep: i32,
+  src: usize,
+  srcStep: i32,
+  w: usize,
+  n: i32,
+  tapsH: i32,
+  tapsW: i32,
+  srcRow: i32,
+  srcTap: i32,
+  wRow: i32,
+  wTap: i32,
+  bytes: i32,
+  low: f32,
+  high: f32,
+): void {
+  const tiled = n & ~3;
+  if (tiled) {
+    let done = 0;
+    if (ASC_FEATURE_SIMD) {
+      done = bytes & ~31;
+      tiles<v128>(
+        out,
+        outStep,
+        init,
+        initStep,
+        src,
+        srcStep,
+        w,
+        tiled,
+        tapsH,
+        tapsW,
+        srcRow,
+        srcTap,
+        wRow,
+        wTap,
+        done,
+        low,
+        high,
+      );
+    } else {
+      done = bytes & ~7;
+      tiles<f32>(
+        out,
+        outStep,
+        init,
+        initStep,
+        src,
+        srcStep,
+        w,
+        tiled,
+        tapsH,
+        tapsW,
+        srcRow,
+        srcTap,
+        wRow,
+        wTap,
+        done,
+        low,
+        high,
+      );
+    }
+    if (done < bytes) {
+      singles(
+        out + done,
+        outStep,
+        init ? init + done : 0,
+        initStep,
+        src + done,
+        srcStep,
+        w + done,
+        tiled,
+        tapsH,
+        tapsW,
+        srcRow,
+        srcTap,
+        wRow,
+        wTap,
+        bytes - done,
+        low,
+        high,
+      );
+    }
+    out += tiled * outStep;
+    src += tiled * srcStep;
+    if (init) init += tiled * initStep;
+  }
+  singles(
+    out,
+    outStep,
+    init,
+    initStep,
+    src,
+    srcStep,
+    w,
+    n & 3,
+    tapsH,
+    tapsW,
+    srcRow,
+    srcTap,
+    wRow,
+    wTap,
+    bytes,
+    low,
+    high,
+  );
+}
+
+/** Tiles of 4 outputs x 2 registers; n is a multiple of 4, bytes of two registers. */
+function tiles<V>(
+  out: usize,
+  outStep: i32,
+  init: usize,
+  initStep: i32,
+  src: usize,
+  srcStep: i32,
+  w: usize,
+  n: i32,
+  tapsH: i32,
+  tapsW: i32,
+  srcRow: i32,
+  srcTap: i32,
+  wRow: i32,
+  wTap: i32,
+  bytes: i32,
+  low: f32,
+  high: f32,
+): void {
+  const bottom = Lanes.splat<V>(low);
+  const top = Lanes.splat<V>(high);
+  for (; n > 0; n -= 4) {
+    for (let c = 0; c < bytes; c += 2 * <i32>sizeof<V>()) {
+      let a0 = Lanes.splat<V>(0);
+      let a1 = a0;
+      let a2 = a0;
+      let a3 = a0;
+      let b0 = a0;
+      let b1 = a0;
+      let b2 = a0;
+      let b3 = a0;
+      if (init) {
+        let from = init + c;
+        a0 = load<V>(from);
+        b0 = load<V>(from, sizeof<V>());
+        from += initStep;
+        a1 = load<V>(from);
+        b1 = load<V>(from, sizeof<V>());
+        from += initStep;
+        a2 = load<V>(from);
+        b2 = load<V>(from, sizeof<V>());
+        from += initStep;
+        a3 = load<V>(from);
+        b3 = load<V>(from, sizeof<V>());
+      }
+      let row = src + c;
+      let weights = w + c;
+      for (let ky = tapsH; ky > 0; ky--) {
+        let s = row;
+        let tap = weights;
+        for (let kx = tapsW; kx > 0; kx--) {
+          const w0 = load<V>(tap);
+          const w1 = load<V>(tap, sizeof<V>());
+          a0 = Lanes.mulAdd<V>(a0, load<V>(s), w0);
+          b0 = Lanes.mulAdd<V>(b0, load<V>(s, sizeof<V>()), w1);
+          let next = s + srcStep;
+          a1 = Lanes.mulAdd<V>(a1, load<V>(next), w0);
+          b1 = Lanes.mulAdd<V>(b1, load<V>(next, sizeof<V>()), w1);
+          next += srcStep;
+          a2 = Lanes.mulAdd<V>(a2, load<V>(next), w0);
+          b2 = Lanes.mulAdd<V>(b2, load<V>(next, sizeof<V>()), w1);
+          next += srcStep;
+          a3 = Lanes.mulAdd<V>(a3, load<V>(next), w0);
+          b3 = Lanes.mulAdd<V>(b3, load<V>(next, sizeof<V>()), w1);
+          s += srcTap;
+          tap += wTap;
+        }
+        row += srcRow;
+        weights += wRow;
+      }
+      let to = out + c;
+      store<V>(to, Lanes.clip<V>(a0, bottom, top));
+      store<V>(to, Lanes.clip<V>(b0, bottom, top), sizeof<V>());
+      to += outStep;
+      store<V>(to, Lanes.clip<V>(a1, bottom, top));
+      store<V>(to, Lanes.clip<V>(b1, bottom, top), sizeof<V>());
+      to += outStep;
+      store<V>(to, Lanes.clip<V>(a2, bottom, top));
+      store<V>(to, Lanes.clip<V>(b2, bottom, top), sizeof<V>());
+      to += outStep;
+      store<V>(to, Lanes.clip<V>(a3, bottom, top));
+      store<V>(to, Lanes.clip<V>(b3, bottom, top), sizeof<V>());
+    }
+    out += 4 * outStep;
+    src += 4 * srcStep;
+    if (init) init += 4 * initStep;
+  }
+}
+
+/** n outputs, one by one: four registers of channels at a time, then one, then single channels. */
+function singles(
+  out: usize,
+  outStep: i32,
+  init: usize,
+  initStep: i32,
+  src: usize,
+  srcStep: i32,
+  w: usize,
+  n: i32,
+  tapsH: i32,
+  tapsW: i32,
+  srcRow: i32,
+  srcTap: i32,
+  wRow: i32,
+  wTap: i32,
+  bytes: i32,
+  low: f32,
+  high: f32,
+): void {
+  for (; n > 0; n--) {
+    let c = 0;
+    if (ASC_FEATURE_SIMD) {
+      c = fours<v128>(out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
+      c = ones<v128>(c, out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
+    } else {
+      c = fours<f32>(out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
+    }
+    ones<f32>(c, out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
+    out += outStep;
+    src += srcStep;
+    if (init) init += initStep;
+  }
+}
+
+/** One output, four registers of channels at a time, while there are four; returns the bytes done. */
+function fours<V>(
+  out: usize,
+  init: usize,
+  src: usize,
+  w: usize,
+  tapsH: i32,
+  tapsW: i32,
+  srcRow: i32,
+  srcTap: i32,
+  wRow: i32,
+  wTap: i32,
+  bytes: i32,
+  low: f32,
+  high: f32,
+): i32 {
+  const bottom = Lanes.splat<V>(low);
+  const top = Lanes.splat<V>(high);
+  let c = 0;
+  for (; c + 4 * <i32>sizeof<V>() <= bytes; c += 4 * <i32>sizeof<V>()) {
+    let a0 = Lanes.splat<V>(0);
+    let a1 = a0;
+    let a2 = a0;
+    let a3 = a0;
+    if (init) {
+      a0 = load<V>(init + c);
+      a1 = load<V>(init + c, sizeof<V>());
+      a2 = load<V>(init + c, 2 * sizeof<V>());
+      a3 = load<V>(init + c, 3 * sizeof<V>());
+    }
+    let row = src + c;
+    let weights = w + c;
+    for (let ky = tapsH; ky > 0; ky--) {
+      let s = row;
+      let tap = weights;
+      for (let kx = tapsW; kx > 0; kx--) {
+        a0 = Lanes.mulAdd<V>(a0, load<V>(s), load<V>(tap));
+        a1 = Lanes.mulAdd<V>(a1, load<V>(s, sizeof<V>()), load<V>(tap, sizeof<V>()));
+        a2 = Lanes.mulAdd<V>(a2, load<V>(s, 2 * sizeof<V>()), load<V>(tap, 2 * sizeof<V>()));
+        a3 = Lanes.mulAdd<V>(a3, load<V>(s, 3 * sizeof<V>()), load<V>(tap, 3 * sizeof<V>()));
+        s += srcTap;
+        tap += wTap;
+      }
+      row += srcRow;
+      weights += wRow;
+    }
+    store<V>(out + c, Lanes.clip<V>(a0, bottom, top));
+    store<V>(out + c, Lanes.clip<V>(a1, bottom, top), sizeof<V>());
+    store<V>(out + c, Lanes.clip<V>(a2, bottom, top), 2 * sizeof<V>());
+    store<V>(out + c, Lanes.clip<V>(a3, bottom, top), 3 * sizeof<V>());
+  }
+  return c;
+}
+
+/** One output, one register of channels at a time, from byte c while there is one; returns the bytes done. */
+function ones<V>(
+  c: i32,
+  out: usize,
+  init: usize,
+  src: usize,
+  w: usize,
+  tapsH: i32,
+  tapsW: i32,
+  srcRow: i32,
+  srcTap: i32,
+  wRow: i32,
+  wTap: i32,
+  bytes: i32,
+  low: f32,
+  high: f32,
+): i32 {
+  for (; c + <i32>sizeof<V>() <= bytes; c += <i32>sizeof<V>()) {
+    let sum = init ? load<V>(init + c) : Lanes.splat<V>(0);
+    let row = src + c;
+    let weights = w + c;
+    for (let ky = tapsH; ky > 0; ky--) {
+      let s = row;
+      let tap = weights;
+      for (let kx = tapsW; kx > 0; kx--) {
+        sum = Lanes.mulAdd<V>(sum, load<V>(s), load<V>(tap));
+        s += srcTap;
+        tap += wTap;
+      }
+      row += srcRow;
+      weights += wRow;
+    }
+    store<V>(out + c, Lanes.clip<V>(sum, Lanes.splat<V>(low), Lanes.splat<V>(high)));
+  }
+  return c;
+}

@@ -1,0 +1,103 @@
+/**
+ * Arithmetic that several kernels share. `Lanes` is a register of floats: a kernel written over V is compiled for
+ * f32 (one float: the scalar binary, and what four channels leave over) and for v128 (four, the SIMD binary), with
+ * the same operations in the same order, so that both binaries give equal bits.
+ *
+ * Exponentials and logarithms are Mathf.exp and Mathf.log, which at this build's shrink level are plain f32
+ * arithmetic: equal bits on every machine.
+ */
+export class Lanes {
+  @inline
+  static splat<V>(x: f32): V {
+    if (isVector<V>()) return f32x4.splat(x);
+    else return x;
+  }
+
+  /** sum + a * b, rounded twice: WebAssembly has no fused form that is the same everywhere. */
+  @inline
+  static mulAdd<V>(sum: V, a: V, b: V): V {
+    if (isVector<V>()) return f32x4.add(sum, f32x4.mul(a, b));
+    else return sum + a * b;
+  }
+
+  /** x between low and high; a NaN stays one, so that a diverged run is seen. */
+  @inline
+  static clip<V>(x: V, low: V, high: V): V {
+    if (isVector<V>()) return f32x4.pmin(f32x4.pmax(x, low), high);
+    else {
+      const raised = x < low ? low : x;
+      return high < raised ? high : raised;
+    }
+  }
+}
+
+/**
+ * Σ a[i] * b[i], in four partial sums: shorter chains of additions, smaller rounding error.
+ * a, b: [n]
+ */
+export function dot(a: usize, b: usize, n: i32): f32 {
+  let s0: f32 = 0;
+  let s1: f32 = 0;
+  let s2: f32 = 0;
+  let s3: f32 = 0;
+  const end = a + ((<usize>n) << 2);
+  const block = a + ((<usize>n & ~3) << 2);
+  while (a < block) {
+    s0 += load<f32>(a) * load<f32>(b);
+    s1 += load<f32>(a, 4) * load<f32>(b, 4);
+    s2 += load<f32>(a, 8) * load<f32>(b, 8);
+    s3 += load<f32>(a, 12) * load<f32>(b, 12);
+    a += 16;
+    b += 16;
+  }
+  while (a < end) {
+    s0 += load<f32>(a) * load<f32>(b);
+    a += 4;
+    b += 4;
+  }
+  return s0 + s1 + (s2 + s3);
+}
+
+/**
+ * y += alpha * x, BLAS's axpy.
+ * y, x: [n]
+ */
+export function axpy(y: usize, alpha: f32, x: usize, n: i32): void {
+  const end = y + ((<usize>n) << 2);
+  if (ASC_FEATURE_SIMD) {
+    const block = y + ((<usize>n & ~3) << 2);
+    const factor = f32x4.splat(alpha);
+    while (y < block) {
+      v128.store(y, f32x4.add(v128.load(y), f32x4.mul(factor, v128.load(x))));
+      y += 16;
+      x += 16;
+    }
+  }
+  while (y < end) {
+    store<f32>(y, load<f32>(y) + alpha * load<f32>(x));
+    y += 4;
+    x += 4;
+  }
+}
+
+/**
+ * x = min(max(factor * x, low), high), in place.
+ * x: [n]
+ */
+export function scaleAndClip(x: usize, factor: f32, low: f32, high: f32, n: i32): void {
+  const end = x + ((<usize>n) << 2);
+  if (ASC_FEATURE_SIMD) {
+    const block = x + ((<usize>n & ~3) << 2);
+    const factors = f32x4.splat(factor);
+    const lows = f32x4.splat(low);
+    const highs = f32x4.splat(high);
+    while (x < block) {
+      v128.store(x, Lanes.clip<v128>(f32x4.mul(factors, v128.load(x)), lows, highs));
+      x += 16;
+    }
+  }
+  while (x < end) {
+    store<f32>(x, Lanes.clip<f32>(factor * load<f32>(x), low, high));
+    x += 4;
+  }
+}

@@ -1,0 +1,71 @@
+/** Pointwise convolution: a kernel of 1x1, stride 1, no padding. Each pixel is a row of a matrix product. */
+import { gemm, gemm_scratch } from './gemm';
+import { Geometry } from './geometry';
+import { linear_backward_input, linear_backward_weight, linear_forward } from './linear';
+
+/** Bytes of scratch that the three kernels need at most. */
+export function pointwise_scratch(g: Geometry): i32 {
+  return gemm_scratch(max(max(g.inC, g.outC), g.outH * g.outW));
+}
+
+/**
+ * out = clip(x * transpose(w) + b).
+ * out [pixels][O], x [pixels][I], w [O][I], b [O], scratch [pointwise_scratch(g)].
+ */
+export function pointwise_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
+  const pixels = g.outH * g.outW;
+  if (pixels == 1) {
+    linear_forward(out, x, w, b, scratch, g);
+    return;
+  }
+  const O = g.outC;
+  const inRow = (<usize>g.inC) << 2;
+  const low: f32 = g.activation ? 0 : -Infinity;
+  const high: f32 = g.activation ? g.limit : Infinity;
+  gemm(out, (<usize>O) << 2, pixels, O, g.inC, x, inRow, 4, 0, w, 4, inRow, b, false, low, high, scratch);
+}
+
+/**
+ * dx (+)= dy * w.
+ * dx [pixels][I], dy [pixels][O], w [O][I], scratch [pointwise_scratch(g)].
+ */
+export function pointwise_backward_input(
+  dx: usize,
+  dy: usize,
+  w: usize,
+  scratch: usize,
+  g: Geometry,
+  accumulate: bool,
+): void {
+  const pixels = g.outH * g.outW;
+  if (pixels == 1) {
+    linear_backward_input(dx, dy, w, scratch, g, accumulate);
+    return;
+  }
+  const inRow = (<usize>g.inC) << 2;
+  const outRow = (<usize>g.outC) << 2;
+  gemm(dx, inRow, pixels, g.inC, g.outC, dy, outRow, 4, 0, w, inRow, 4, 0, accumulate, -Infinity, Infinity, scratch);
+}
+
+/**
+ * dw += transpose(dy) * x, for the listed output channels.
+ * dw [n][I], dy [pixels][O], x [pixels][I], scratch [pointwise_scratch(g)], channels u16 [n], or 0: all, n = O.
+ */
+export function pointwise_backward_weight(
+  dw: usize,
+  dy: usize,
+  x: usize,
+  scratch: usize,
+  g: Geometry,
+  channels: usize,
+  n: i32,
+): void {
+  const pixels = g.outH * g.outW;
+  if (pixels == 1) {
+    linear_backward_weight(dw, dy, x, scratch, g, channels, n);
+    return;
+  }
+  const inRow = (<usize>g.inC) << 2;
+  const outRow = (<usize>g.outC) << 2;
+  gemm(dw, inRow, n, g.inC, pixels, dy, 4, outRow, channels, x, inRow, 4, 0, true, -Infinity, Infinity, scratch);
+}

@@ -1,0 +1,179 @@
+/**
+ * Pooling. A row of channels at one position is contiguous, so every kernel works on whole rows of channels:
+ * the vector is over channels, as in the depthwise convolution.
+ */
+import { Geometry } from './geometry';
+import { axpy, Lanes, scaleAndClip } from './math';
+
+/** Lowest value after the activation. */
+function low(g: Geometry): f32 {
+  return g.activation ? 0 : -Infinity;
+}
+
+/** Highest value after the activation. */
+function high(g: Geometry): f32 {
+  return g.activation ? g.limit : Infinity;
+}
+
+/**
+ * out = max(out, x), a NaN in x ignored.
+ * out, x: [n]
+ */
+function maximum(out: usize, x: usize, n: i32): void {
+  const end = out + ((<usize>n) << 2);
+  if (ASC_FEATURE_SIMD) {
+    const block = out + ((<usize>n & ~3) << 2);
+    while (out < block) {
+      v128.store(out, f32x4.pmax(v128.load(out), v128.load(x)));
+      out += 16;
+      x += 16;
+    }
+  }
+  while (out < end) {
+    const value = load<f32>(x);
+    if (load<f32>(out) < value) store<f32>(out, value);
+    out += 4;
+    x += 4;
+  }
+}
+
+/**
+ * out[oy, ox, c] = activation(max over the taps inside the image). Padding counts as minus infinity.
+ * out: [outH][outW][C], x: [inH][inW][C]
+ */
+export function maxpool_forward(out: usize, x: usize, g: Geometry): void {
+  const channels = g.inC;
+  const row = channels << 2;
+  const bottom = low(g);
+  const top = high(g);
+  for (let oy = 0; oy < g.outH; oy++) {
+    const y0 = oy * g.strideH - g.padTop;
+    const yEnd = min(y0 + g.kernelH, g.inH);
+    for (let ox = 0; ox < g.outW; ox++) {
+      const x0 = ox * g.strideW - g.padLeft;
+      const xEnd = min(x0 + g.kernelW, g.inW);
+      const xStart = max(x0, 0);
+      const yStart = max(y0, 0);
+      memory.copy(out, x + (yStart * g.inW + xStart) * row, row);
+      for (let iy = yStart; iy < yEnd; iy++) {
+        for (let ix = xStart; ix < xEnd; ix++) maximum(out, x + (iy * g.inW + ix) * row, channels);
+      }
+      scaleAndClip(out, 1, bottom, top, channels);
+      out += row;
+    }
+  }
+}
+
+/**
+ * dx = or += dy at the first maximum of each window, in row order; found again from x, so that nothing is kept.
+ * dx, x: [inH][inW][C], dy: [outH][outW][C]
+ */
+export function maxpool_backward_input(dx: usize, dy: usize, x: usize, g: Geometry, accumulate: bool): void {
+  const row = g.inC << 2;
+  if (!accumulate) memory.fill(dx, 0, g.inH * g.inW * row);
+  for (let oy = 0; oy < g.outH; oy++) {
+    const y0 = oy * g.strideH - g.padTop;
+    const yEnd = min(y0 + g.kernelH, g.inH);
+    for (let ox = 0; ox < g.outW; ox++) {
+      const x0 = ox * g.strideW - g.padLeft;
+      const xEnd = min(x0 + g.kernelW, g.inW);
+      const first = (max(y0, 0) * g.inW + max(x0, 0)) * row;
+      for (let c = 0; c < row; c += 4) {
+        let best = first + c;
+        let maximum = load<f32>(x + best);
+        for (let iy = max(y0, 0); iy < yEnd; iy++) {
+          let at = (iy * g.inW + max(x0, 0)) * row + c;
+          for (let ix = max(x0, 0); ix < xEnd; ix++) {
+            const value = load<f32>(x + at);
+            if (maximum < value) {
+              maximum = value;
+              best = at;
+            }
+            at += row;
+          }
+        }
+        store<f32>(dx + best, load<f32>(dx + best) + load<f32>(dy + c));
+      }
+      dy += row;
+    }
+  }
+}
+
+/**
+ * out[oy, ox, c] = activation(mean over the window). With includePad the sum is divided by kernelH * kernelW,
+ * else by the number of taps inside the image.
+ * out: [outH][outW][C], x: [inH][inW][C]
+ */
+export function avgpool_forward(out: usize, x: usize, g: Geometry, includePad: bool): void {
+  const channels = g.inC;
+  const row = channels << 2;
+  const bottom = low(g);
+  const top = high(g);
+  for (let oy = 0; oy < g.outH; oy++) {
+    const y0 = oy * g.strideH - g.padTop;
+    const yEnd = min(y0 + g.kernelH, g.inH);
+    const yStart = max(y0, 0);
+    for (let ox = 0; ox < g.outW; ox++) {
+      const x0 = ox * g.strideW - g.padLeft;
+      const xEnd = min(x0 + g.kernelW, g.inW);
+      const xStart = max(x0, 0);
+      memory.fill(out, 0, row);
+      for (let iy = yStart; iy < yEnd; iy++) {
+        for (let ix = xStart; ix < xEnd; ix++) axpy(out, 1, x + (iy * g.inW + ix) * row, channels);
+      }
+      const taps = includePad ? g.kernelH * g.kernelW : (yEnd - yStart) * (xEnd - xStart);
+      scaleAndClip(out, 1 / <f32>taps, bottom, top, channels);
+      out += row;
+    }
+  }
+}
+
+/**
+ * dx = or += dy / taps, at every tap inside the image.
+ * dx: [inH][inW][C], dy: [outH][outW][C]
+ */
+export function avgpool_backward_input(dx: usize, dy: usize, g: Geometry, includePad: bool, accumulate: bool): void {
+  const channels = g.inC;
+  const row = channels << 2;
+  if (!accumulate) memory.fill(dx, 0, g.inH * g.inW * row);
+  for (let oy = 0; oy < g.outH; oy++) {
+    const y0 = oy * g.strideH - g.padTop;
+    const yEnd = min(y0 + g.kernelH, g.inH);
+    const yStart = max(y0, 0);
+    for (let ox = 0; ox < g.outW; ox++) {
+      const x0 = ox * g.strideW - g.padLeft;
+      const xEnd = min(x0 + g.kernelW, g.inW);
+      const xStart = max(x0, 0);
+      const taps = includePad ? g.kernelH * g.kernelW : (yEnd - yStart) * (xEnd - xStart);
+      for (let iy = yStart; iy < yEnd; iy++) {
+        for (let ix = xStart; ix < xEnd; ix++) axpy(dx + (iy * g.inW + ix) * row, 1 / <f32>taps, dy, channels);
+      }
+      dy += row;
+    }
+  }
+}
+
+/**
+ * out[c] = activation(mean over all positions).
+ * out: [C], x: [inH][inW][C]
+ */
+export function globalavgpool_forward(out: usize, x: usize, g: Geometry): void {
+  const channels = g.inC;
+  const row = channels << 2;
+  const positions = g.inH * g.inW;
+  memory.fill(out, 0, row);
+  for (let i = 0; i < positions; i++) axpy(out, 1, x + i * row, channels);
+  scaleAndClip(out, 1 / <f32>positions, low(g), high(g), channels);
+}
+
+/**
+ * dx = or += dy / positions, everywhere.
+ * dx: [inH][inW][C], dy: [C]
+ */
+export function globalavgpool_backward_input(dx: usize, dy: usize, g: Geometry, accumulate: bool): void {
+  const channels = g.inC;
+  const row = channels << 2;
+  const positions = g.inH * g.inW;
+  if (!accumulate) memory.fill(dx, 0, positions * row);
+  for (let i = 0; i < positions; i++) axpy(dx + i * row, 1 / <f32>positions, dy, channels);
+}

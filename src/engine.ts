@@ -1,0 +1,251 @@
+import { ControlBlock, KIND, LAYER, LAYER_BYTES } from './control.js';
+import { DONE, FETCH, ITERATION, NEED_MEMORY, SAMPLE, STORE, statusError, TinyTrainError, YIELD } from './status.js';
+
+/** What the binaries export (assembly/index.ts). */
+interface Exports {
+  memory: WebAssembly.Memory;
+  __heap_base: WebAssembly.Global;
+  control(): number;
+  open(arena: number, bytes: number): number;
+  task(): number;
+  begin(job: number): number;
+  step(budget: number): number;
+  stop(): void;
+  score(): void;
+  select(): number;
+  cost(): number;
+  patch_size(nameBytes: number): number;
+  patch_write(at: number, names: number, nameBytes: number): void;
+  patch_apply(at: number, bytes: number): number;
+}
+
+export const JOB = { embed: 0, probe: 1, fisher: 2, train: 3 } as const;
+
+/** What is trained of one layer, as the engine's table holds it. */
+export interface LayerState {
+  kind: number;
+  channels: number[];
+  delta: Float32Array;
+  fisher: number;
+  score: number;
+  inspected: boolean;
+}
+
+/** What a job needs of its host, and what it tells it. */
+export interface JobHost {
+  /** The preprocessed tensor of a sample. */
+  sample(index: number): Float32Array;
+  /** Called after each iteration with its loss. */
+  iteration?(loss: number): void;
+}
+
+/** Steps run between two looks at the clock. */
+const STEPS = 16;
+const PAGE = 65536;
+
+/**
+ * One instance of the WebAssembly engine with one model in its arena. The host's whole part: it enlarges the memory
+ * when the engine asks, hands over samples, keeps what the engine wants kept, and turns status codes into errors.
+ */
+export class Engine {
+  readonly control: ControlBlock;
+  readonly #exports: Exports;
+  readonly #base: number;
+  #kept: Uint8Array[] = [];
+  layerName: (layer: number) => string = String;
+
+  private constructor(exports: Exports) {
+    this.#exports = exports;
+    this.#base = (exports.__heap_base.value + 15) & ~15;
+    this.control = new ControlBlock(exports.memory, exports.control());
+  }
+
+  static async create(module: WebAssembly.Module): Promise<Engine> {
+    const instance = await WebAssembly.instantiate(module, {});
+    return new Engine(instance.exports as unknown as Exports);
+  }
+
+  get memory(): WebAssembly.Memory {
+    return this.#exports.memory;
+  }
+
+  /** Address where the arena begins. */
+  get base(): number {
+    return this.#base;
+  }
+
+  /** Puts a model into the arena and opens it; every weight is the file's again, and nothing is selected. */
+  open(model: Uint8Array): void {
+    this.#grow(model.length);
+    new Uint8Array(this.memory.buffer).set(model, this.#base);
+    this.#call(() => this.#exports.open(this.#base, model.length));
+    this.#kept = [];
+  }
+
+  /** Declares the task: the class of each sample. */
+  task(labels: readonly number[], ways: number): void {
+    this.control.set('ways', ways);
+    this.control.set('samples', labels.length);
+    this.#call(() => this.#exports.task());
+    new Uint16Array(this.memory.buffer, this.control.get('labelsPointer'), labels.length).set(labels);
+  }
+
+  /** Lays out a job; figures of its plan are in the control block afterwards. */
+  begin(job: number): void {
+    this.#kept = [];
+    this.#call(() => this.#exports.begin(job));
+  }
+
+  /** Runs the job until it is done (true) or `milliseconds` have passed (false). */
+  pump(host: JobHost, milliseconds = Number.POSITIVE_INFINITY): boolean {
+    const end = performance.now() + milliseconds;
+    for (;;) {
+      const status = this.#exports.step(STEPS);
+      if (status === DONE) {
+        this.#kept = [];
+        return true;
+      }
+      if (status < 0) throw this.#error(status);
+      this.#answer(status, host);
+      if (performance.now() >= end) return false;
+    }
+  }
+
+  #answer(status: number, host: JobHost): void {
+    if (status === YIELD) return;
+    const { control } = this;
+    if (status === ITERATION) {
+      host.iteration?.(control.get('loss'));
+      return;
+    }
+    const index = control.get('ioIndex');
+    const bytes = new Uint8Array(this.memory.buffer, control.get('ioPointer'), control.get('ioBytes'));
+    if (status === SAMPLE) {
+      const tensor = host.sample(index);
+      bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength));
+    } else if (status === STORE) this.#kept[index] = bytes.slice();
+    else if (status === FETCH) bytes.set(this.#kept[index]!);
+    else throw new TinyTrainError(`unknown answer ${status} of the engine`);
+  }
+
+  /** Gives the job up. */
+  stop(): void {
+    this.#kept = [];
+    this.#exports.stop();
+  }
+
+  score(): void {
+    this.#exports.score();
+  }
+
+  select(): void {
+    this.#call(() => this.#exports.select());
+  }
+
+  /** Bytes and MACs of training what is selected, in the control block. */
+  cost(): void {
+    this.#call(() => this.#exports.cost());
+  }
+
+  /** State of a layer with `channels` output channels. */
+  layer(index: number, channels: number): LayerState {
+    const { buffer } = this.memory;
+    const view = new DataView(buffer, this.#layerAt(index), LAYER_BYTES);
+    const kind = view.getInt32(LAYER.kind, true);
+    const count = kind === KIND.weights ? view.getInt32(LAYER.count, true) : 0;
+    return {
+      kind,
+      channels: Array.from(new Uint16Array(buffer, view.getUint32(LAYER.channels, true), count)),
+      delta: new Float32Array(buffer, view.getUint32(LAYER.delta, true), channels).slice(),
+      fisher: view.getFloat32(LAYER.fisher, true),
+      score: view.getFloat32(LAYER.score, true),
+      inspected: view.getInt32(LAYER.inspected, true) === 1,
+    };
+  }
+
+  setScore(index: number, score: number): void {
+    new DataView(this.memory.buffer, this.#layerAt(index), LAYER_BYTES).setFloat32(LAYER.score, score, true);
+  }
+
+  /** Writes what is trained of a layer: nothing, its bias, or the channels of the list (rising). */
+  setSelection(index: number, choice: 'none' | 'bias' | readonly number[]): void {
+    const view = new DataView(this.memory.buffer, this.#layerAt(index), LAYER_BYTES);
+    const list = typeof choice === 'string' ? [] : choice;
+    view.setInt32(LAYER.kind, choice === 'none' ? KIND.frozen : choice === 'bias' ? KIND.bias : KIND.weights, true);
+    view.setInt32(LAYER.count, list.length, true);
+    new Uint16Array(this.memory.buffer, view.getUint32(LAYER.channels, true), list.length).set(list);
+  }
+
+  #layerAt(index: number): number {
+    return this.control.get('layersPointer') + index * LAYER_BYTES;
+  }
+
+  /** Floats of the engine's memory, copied. */
+  floats(pointer: 'featuresPointer' | 'scoresPointer' | 'prototypesPointer', count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, this.control.get(pointer), count).slice();
+  }
+
+  /** The patch of what is trained, with the names of the classes; made where the job's activations were. */
+  patch(classes: readonly string[]): Uint8Array {
+    const names = new TextEncoder().encode(classes.map((name) => `${name}\0`).join(''));
+    const size = this.#exports.patch_size(names.length);
+    const at = this.#taskEnd();
+    this.#grow(at + size + names.length - this.#base);
+    new Uint8Array(this.memory.buffer).set(names, at + size);
+    this.#exports.patch_write(at, at + size, names.length);
+    return new Uint8Array(this.memory.buffer, at, size).slice();
+  }
+
+  /** Puts a patch into the model, whose weights must be the file's (`open`). */
+  apply(patch: Uint8Array): void {
+    this.#call(() => {
+      this.#grow(Math.max(this.control.get('arenaBytes'), this.#taskEnd() - this.#base + patch.length));
+      const at = (this.memory.buffer.byteLength - patch.length) & ~15;
+      new Uint8Array(this.memory.buffer).set(patch, at);
+      return this.#exports.patch_apply(at, patch.length);
+    });
+  }
+
+  /** First address behind the tables and the task. */
+  #taskEnd(): number {
+    const { control } = this;
+    return (control.get('featuresPointer') + control.get('featureCount') * 4 + 15) & ~15;
+  }
+
+  /** Calls until the memory is large enough; any other status below zero is an error. */
+  #call(call: () => number): void {
+    let status = call();
+    for (let tries = 0; status === NEED_MEMORY && tries < 8; tries++) {
+      this.#grow(this.control.get('needBytes'));
+      status = call();
+    }
+    if (status < 0) throw this.#error(status);
+  }
+
+  /** Enlarges the memory to an arena of at least `bytes` bytes. */
+  #grow(bytes: number): void {
+    const { memory } = this;
+    const missing = this.#base + bytes - memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        memory.grow(Math.ceil(missing / PAGE));
+      } catch {
+        throw new TinyTrainError(`the run needs ${bytes} bytes of memory, more than this host gives`);
+      }
+    }
+    this.control.set('arenaBytes', memory.buffer.byteLength - this.#base);
+  }
+
+  #error(status: number): TinyTrainError {
+    const { control } = this;
+    return statusError(status, {
+      detail: control.get('detail'),
+      name: this.layerName,
+      leastBytes: control.get('leastBytes'),
+      leastMacs: control.get('leastMacs'),
+      memoryBudget: control.get('memoryBudget'),
+      computeBudget: control.get('computeBudget'),
+      needBytes: control.get('needBytes'),
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { crc32 } from '../crc32.js';
+import { MAX_OPERATORS, modelProblem } from './check.js';
+import { type Model, OPERATOR_KINDS, type Operator, type Shape } from './model.js';
+
+const MAGIC = 0x314d5454; // TTM1
+const HEADER = 128;
+const RECORD = 128;
+const NONE = 0xffffffff;
+
+const align16 = (n: number) => Math.ceil(n / 16) * 16;
+
+/** Writes a model as a `.ttm` file (docs/formats.md). The model is checked; a problem is one Error that names the operator. */
+export function writeModel(model: Model): Uint8Array {
+  const problem = modelProblem(model);
+  if (problem) throw new Error(`model ${model.name}: ${problem}`);
+  const encoder = new TextEncoder();
+  const names = [model.name, ...model.operators.map((operator) => operator.name)].map((name) => encoder.encode(name));
+  const namesOffset = HEADER + RECORD * model.operators.length;
+  const namesBytes = names.reduce((sum, name) => sum + name.length, 0);
+  const weightsOffset = align16(namesOffset + namesBytes);
+  let fileBytes = weightsOffset;
+  for (const { weights, bias } of model.operators) {
+    fileBytes += align16((weights?.length ?? 0) * 4) + align16((bias?.length ?? 0) * 4);
+  }
+  if (fileBytes > NONE) throw new Error(`model ${model.name}: ${fileBytes} bytes do not fit in a file of 4 GiB`);
+
+  const file = new Uint8Array(fileBytes);
+  const view = new DataView(file.buffer);
+  const u32 = (offset: number, ...values: number[]) => {
+    for (const [i, value] of values.entries()) view.setUint32(offset + 4 * i, value, true);
+  };
+  u32(0, MAGIC, 1, fileBytes);
+  const layerCount = model.operators.filter((operator) => operator.weights).length;
+  u32(16, model.operators.length, layerCount, namesOffset, namesBytes, weightsOffset, fileBytes - weightsOffset);
+  u32(40, ...model.input, 0, names[0]!.length, 0);
+  for (let channel = 0; channel < 4; channel++) {
+    view.setFloat32(64 + 4 * channel, model.mean[channel] ?? 0, true);
+    view.setFloat32(80 + 4 * channel, model.std[channel] ?? 1, true);
+  }
+
+  file.set(names[0]!, namesOffset);
+  let nameAt = names[0]!.length;
+  let weightsAt = weightsOffset;
+  let layer = 0;
+  const floats = (values: Float32Array | null): [offset: number, count: number] => {
+    if (!values) return [0, 0];
+    const at = weightsAt;
+    new Float32Array(file.buffer, at, values.length).set(values);
+    weightsAt += align16(values.length * 4);
+    return [at, values.length];
+  };
+  for (const [i, operator] of model.operators.entries()) {
+    const at = HEADER + RECORD * i;
+    const name = names[i + 1]!;
+    u32(at, ...operator.in, ...operator.out, ...operator.kernel, ...operator.stride, ...operator.padding);
+    u32(at + 56, operator.limit === null ? 0 : 1);
+    view.setFloat32(at + 60, operator.limit ?? Number.POSITIVE_INFINITY, true);
+    u32(at + 64, OPERATOR_KINDS.indexOf(operator.op) + 1, operator.input, operator.second ?? NONE);
+    u32(at + 76, operator.wholeWindow ? 1 : 0, ...floats(operator.weights), ...floats(operator.bias));
+    u32(at + 96, nameAt, name.length, operator.weights ? layer++ : NONE);
+    file.set(name, namesOffset + nameAt);
+    nameAt += name.length;
+  }
+  u32(12, crc32(file, 16));
+  return file;
+}
+
+/** An operator as it lies in a file. */
+export interface StoredOperator extends Operator {
+  /** Offsets in the file, 0 for an operator without weights. */
+  weightsOffset: number;
+  biasOffset: number;
+}
+
+/** A model as it lies in a file. */
+export interface StoredModel extends Model {
+  operators: StoredOperator[];
+  /** CRC-32, the identity of the model. */
+  checksum: number;
+  fileBytes: number;
+  /** Bytes before this must be in memory; what follows may stay in flash. */
+  weightsOffset: number;
+}
+
+/** The checksum as reports show it: 8 hexadecimal digits. */
+export function checksumText(checksum: number): string {
+  return checksum.toString(16).padStart(8, '0');
+}
+
+/**
+ * Reads a `.ttm` file. Nothing outside `bytes` is read; a file that is damaged or inconsistent gives one Error that says
+ * how. Weights are views of `bytes` where its alignment allows, else copies.
+ */
+export function readModel(bytes: Uint8Array): StoredModel {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const u32 = (offset: number) => view.getUint32(offset, true);
+  if (bytes.length < 4 || u32(0) !== MAGIC) fail('it does not begin with TTM1');
+  if (bytes.length < HEADER) fail(`${bytes.length} bytes are less than a header, the file is truncated`);
+  if (u32(4) !== 1) fail(`version ${u32(4)} is unknown, expected 1`);
+  const fileBytes = u32(8);
+  if (fileBytes !== bytes.length) fail(`it has ${bytes.length} bytes, its header says ${fileBytes}`);
+  if (fileBytes % 16 !== 0) fail(`its size, ${fileBytes} bytes, is no multiple of 16`);
+  const checksum = u32(12);
+  const actual = crc32(bytes, 16);
+  if (checksum !== actual) fail(`checksum ${checksumText(actual)}, its header says ${checksumText(checksum)}: damaged`);
+
+  const opCount = u32(16);
+  const namesOffset = u32(24);
+  const namesBytes = u32(28);
+  const weightsOffset = u32(32);
+  if (opCount < 1 || opCount > MAX_OPERATORS) fail(`${opCount} operators, expected 1 to ${MAX_OPERATORS}`);
+  if (namesOffset < HEADER + RECORD * opCount) fail('names overlap the operators');
+  if (weightsOffset % 16 !== 0 || weightsOffset > fileBytes || namesOffset + namesBytes > weightsOffset) {
+    fail('the blocks of names and weights do not follow each other inside the file');
+  }
+  if (u32(36) !== fileBytes - weightsOffset) fail('the size of the weights does not agree with the size of the file');
+  if (u32(60) !== 0) fail(`flags ${u32(60)} are unknown`);
+
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const text = (at: number): string => {
+    const start = u32(at);
+    const length = u32(at + 4);
+    if (start + length > namesBytes) fail('a name lies outside the block of names');
+    try {
+      return decoder.decode(bytes.subarray(namesOffset + start, namesOffset + start + length));
+    } catch {
+      return fail('a name is not UTF-8');
+    }
+  };
+  const floats = (at: number, what: string): Float32Array | null => {
+    const offset = u32(at);
+    const count = u32(at + 4);
+    if (offset === 0 && count === 0) return null;
+    if (offset % 16 !== 0 || offset < weightsOffset || count === 0 || offset + 4 * count > fileBytes) {
+      fail(`${what} lie outside the block of weights`);
+    }
+    const start = bytes.byteOffset + offset;
+    if (start % 4 === 0) return new Float32Array(bytes.buffer, start, count);
+    return new Float32Array(bytes.slice(offset, offset + 4 * count).buffer);
+  };
+  const numbers = (at: number, count: number) => Array.from({ length: count }, (_, i) => u32(at + 4 * i));
+  const reals = (at: number, count: number) =>
+    Array.from({ length: count }, (_, i) => view.getFloat32(at + 4 * i, true));
+
+  const input = numbers(40, 3) as Shape;
+  const channels = input[2] > 4 ? 0 : input[2];
+  let layers = 0;
+  const operators = Array.from({ length: opCount }, (_, i): StoredOperator => {
+    const at = HEADER + RECORD * i;
+    const name = text(at + 96);
+    const weights = floats(at + 80, `the weights of ${name}`);
+    const bias = floats(at + 88, `the biases of ${name}`);
+    if (u32(at + 104) !== (weights ? layers++ : NONE)) fail(`${name}: its index among the layers is wrong`);
+    if (u32(at + 56) > 1) fail(`${name}: activation ${u32(at + 56)} is unknown`);
+    if (u32(at + 76) > 1) fail(`${name}: flags ${u32(at + 76)} are unknown`);
+    return {
+      op: OPERATOR_KINDS[u32(at + 64) - 1] ?? fail(`${name}: operator ${u32(at + 64)} is unknown`),
+      name,
+      input: u32(at + 68),
+      second: u32(at + 72) === NONE ? null : u32(at + 72),
+      in: numbers(at, 3) as Shape,
+      out: numbers(at + 12, 3) as Shape,
+      kernel: numbers(at + 24, 2) as Operator['kernel'],
+      stride: numbers(at + 32, 2) as Operator['stride'],
+      padding: numbers(at + 40, 4) as Operator['padding'],
+      limit: u32(at + 56) === 0 ? null : view.getFloat32(at + 60, true),
+      wholeWindow: u32(at + 76) === 1,
+      weights,
+      bias,
+      weightsOffset: u32(at + 80),
+      biasOffset: u32(at + 88),
+    };
+  });
+  if (u32(20) !== layers) fail(`${layers} operators have weights, its header says ${u32(20)}`);
+  const model: StoredModel = {
+    name: text(52),
+    input,
+    mean: reals(64, channels),
+    std: reals(80, channels),
+    operators,
+    checksum,
+    fileBytes,
+    weightsOffset,
+  };
+  const problem = modelProblem(model);
+  if (problem) fail(problem);
+  return model;
+}
+
+function fail(why: string): never {
+  throw new Error(`not a usable .ttm model: ${why.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`);
+}

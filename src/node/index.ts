@@ -1,0 +1,28 @@
+/** The API for Node: the same as in browsers, and names of files are read as files. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { setReader } from '../resources.js';
+import { TinyTrainError } from '../status.js';
+
+setReader(async (where) => {
+  const url = where instanceof URL ? where : /^(https?|data|file):/.test(where) ? new URL(where) : undefined;
+  if (url && url.protocol !== 'file:') {
+    const response = await fetch(url);
+    if (!response.ok) throw new TinyTrainError(`${url} cannot be fetched: the server answers ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+  const path = url ? fileURLToPath(url) : String(where);
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') {
+      throw new TinyTrainError(
+        `${path}: no such model: give a .ttm or .onnx file, or the name of an embedded model (default)`,
+      );
+    }
+    throw new TinyTrainError(`${path} cannot be read: ${code === 'EISDIR' ? 'it is a folder' : code}`);
+  }
+});
+
+export * from '../index.js';

@@ -1,0 +1,78 @@
+/** Selections: what a method trains, as the engine's table takes it and as files and reports show it. */
+import { KIND } from './control.js';
+import type { Engine } from './engine.js';
+import { TinyTrainError } from './status.js';
+import type { LayerInfo, LayerReport, Method, Selection } from './types.js';
+
+const every = (layer: LayerInfo) => Array.from({ length: layer.out[2] }, (_, channel) => channel);
+
+/** The selection of a method that does not look at the samples. */
+export function methodSelection(
+  method: Exclude<Method, 'tinytrain' | 'sparseupdate'>,
+  layers: readonly LayerInfo[],
+): Selection {
+  const named = (which: readonly LayerInfo[], choice: 'all' | 'bias') =>
+    Object.fromEntries(which.map((layer) => [layer.name, choice]));
+  if (method === 'none') return { layers: {} };
+  if (method === 'lastlayer') return { layers: named(layers.slice(-1), 'all') };
+  return { layers: named(layers, method === 'biasonly' ? 'bias' : 'all') };
+}
+
+/** Writes a selection into the engine's table; what it does not name is frozen. */
+export function applySelection(engine: Engine, selection: Selection, layers: readonly LayerInfo[]): void {
+  const names = new Map(layers.map((layer) => [layer.name, layer]));
+  for (const layer of layers) engine.setSelection(layer.index, 'none');
+  for (const [name, choice] of Object.entries(selection.layers)) {
+    const layer = names.get(name);
+    if (!layer) throw new TinyTrainError(`selection: the model has no layer '${name}'${nearest(name, names.keys())}`);
+    if (choice === 'bias') engine.setSelection(layer.index, 'bias');
+    else if (choice === 'all') engine.setSelection(layer.index, every(layer));
+    else {
+      const list = [...new Set(choice)].sort((a, b) => a - b);
+      const outside = list.find((channel) => !Number.isInteger(channel) || channel < 0 || channel >= layer.out[2]);
+      if (outside !== undefined) {
+        throw new TinyTrainError(`selection: layer '${name}' has channels 0 to ${layer.out[2] - 1}, not ${outside}`);
+      }
+      engine.setSelection(layer.index, list.length ? list : 'none');
+    }
+  }
+}
+
+function nearest(name: string, names: Iterable<string>): string {
+  const prefix = name.split(/[./]/)[0]!;
+  const near = [...names].filter((other) => other.startsWith(prefix)).slice(0, 3);
+  return near.length ? `; it has ${near.join(', ')}` : '; tinytrain inspect lists its layers';
+}
+
+/** The layers of a report: figures of the Fisher pass, and what is trained. */
+export function reportLayers(engine: Engine, layers: readonly LayerInfo[]): LayerReport[] {
+  return layers.map((layer) => {
+    const state = engine.layer(layer.index, layer.out[2]);
+    return {
+      index: layer.index,
+      name: layer.name,
+      op: layer.op,
+      params: layer.params,
+      macs: layer.macs,
+      fisher: state.inspected ? state.fisher : null,
+      score: state.inspected ? state.score : null,
+      channels: layer.out[2],
+      selected: state.channels,
+      trains: state.kind === KIND.frozen ? 'nothing' : state.kind === KIND.bias ? 'bias' : 'weights',
+    };
+  });
+}
+
+/** What a report trained, in the form of a selection file. */
+export function selectionOf(layers: readonly LayerReport[]): Selection {
+  return {
+    layers: Object.fromEntries(
+      layers
+        .filter((layer) => layer.trains !== 'nothing')
+        .map((layer) => [
+          layer.name,
+          layer.trains === 'bias' ? 'bias' : layer.selected.length === layer.channels ? 'all' : layer.selected,
+        ]),
+    ),
+  };
+}
