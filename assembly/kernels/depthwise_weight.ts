@@ -25,7 +25,8 @@ import { Lanes } from './math';
 const BAND = 256;
 
 /**
- * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[oy * strideH - padTop + ky, ox * strideW - padLeft + kx, c], c = channels[j].
+ * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[iy, ix, c],
+ * iy = oy * strideH - padTop + ky, ix = ox * strideW - padLeft + kx, c = channels[j].
  * dw: [n][kernelH][kernelW], dy: [outH][outW][C], x: [inH][inW][C], channels: [n] rising, or 0 for all (n = C)
  */
 export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geometry, channels: usize, n: i32): void {
