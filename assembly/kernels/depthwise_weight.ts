@@ -5,8 +5,8 @@
  * then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache from
  * one ky and one register to the next. Two forms:
  *
- *   pair     two registers of channels, each 4 neighbours (scalar: any 2 channels): 2 x up to 3 sums, a load of dy
- *            and one of x for each tap. Positions whose taps are all inside the image take no test.
+ *   pair     two registers, 8 neighbouring channels (scalar: any 2 channels): 2 x up to 3 sums, a load of dy and one
+ *            of x for each tap. Positions whose taps are all inside the image take no test.
  *
  *              a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
  *
@@ -25,7 +25,8 @@ import { Lanes } from './math';
 const BAND = 256;
 
 /**
- * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[oy * strideH - padTop + ky, ox * strideW - padLeft + kx, c], c = channels[j].
+ * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[iy, ix, c],
+ * iy = oy * strideH - padTop + ky, ix = ox * strideW - padLeft + kx, c = channels[j].
  * dw: [n][kernelH][kernelW], dy: [outH][outW][C], x: [inH][inW][C], channels: [n] rising, or 0 for all (n = C)
  */
 export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geometry, channels: usize, n: i32): void {
@@ -38,19 +39,29 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
       const at = dw + j * filter;
       const first = offset(channels, j);
       if (ASC_FEATURE_SIMD) {
-        if (j + 8 <= n && offset(channels, j + 7) == first + 28) {
-          pair<v128>(at, dy + first, x + first, g, 16, 8, oy, oyEnd);
-          j += 8;
-        } else {
+        // Which of the next eight channels are wanted. From four on, computing all eight costs less than a gather.
+        let wanted = 0;
+        let count = 0;
+        while (count < 8 && j + count < n) {
+          const lane = (offset(channels, j + count) - first) >> 2;
+          if (lane > 7) break;
+          wanted |= 1 << lane;
+          count++;
+        }
+        if (count > 3 && first + 32 <= g.inC << 2) {
+          pair<v128>(at, dy + first, x + first, g, 16, wanted, oy, oyEnd);
+          j += count;
+          continue;
+        }
+        if (j + 3 <= n) {
           gather(at, dy + first, x + first, g, channels, j, min(4, n - j), oy, oyEnd);
           j += 4;
+          continue;
         }
-      } else {
-        // A last channel alone is computed twice and stored once.
-        const count = min(2, n - j);
-        pair<f32>(at, dy + first, x + first, g, offset(channels, j + count - 1) - first, count, oy, oyEnd);
-        j += 2;
       }
+      const count = min(2, n - j);
+      pair<f32>(at, dy + first, x + first, g, offset(channels, j + count - 1) - first, count == 2 ? 3 : 1, oy, oyEnd);
+      j += 2;
     }
   }
 }
@@ -60,23 +71,24 @@ function offset(channels: usize, j: i32): i32 {
   return (channels ? <i32>load<u16>(channels + (j << 1)) : j) << 2;
 }
 
-/** Two registers of channels, `other` bytes apart; `count` channels are wanted. dw: [count][kernelH][kernelW] */
-function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, count: i32, oy: i32, oyEnd: i32): void {
-  for (let ky = 0; ky < g.kernelH; ky++) {
-    let kx = 0;
-    while (kx < g.kernelW) {
-      const left = g.kernelW - kx;
-      // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers.
-      if (left == 3 || left >= 5) {
-        Taps.pair<V>(3, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
-        kx += 3;
-      } else if (left >= 2) {
-        Taps.pair<V>(2, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
-        kx += 2;
-      } else {
-        Taps.pair<V>(1, dw, dy, x, g, other, count, oy, oyEnd, ky, kx);
-        kx += 1;
-      }
+/**
+ * Two registers of channels, `other` bytes apart. Bits of `wanted` say which channels have a row of dw.
+ * dw: [wanted channels][kernelH][kernelW]
+ */
+function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, wanted: i32, oy: i32, oyEnd: i32): void {
+  let kx = 0;
+  while (kx < g.kernelW) {
+    const left = g.kernelW - kx;
+    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers.
+    if (left == 3 || left >= 5) {
+      Taps.pair<V>(3, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
+      kx += 3;
+    } else if (left >= 2) {
+      Taps.pair<V>(2, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
+      kx += 2;
+    } else {
+      Taps.pair<V>(1, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
+      kx += 1;
     }
   }
 }
@@ -98,30 +110,29 @@ function gather(
   const o1 = offset(channels, j + min(1, count - 1)) - first;
   const o2 = offset(channels, j + min(2, count - 1)) - first;
   const o3 = offset(channels, j + count - 1) - first;
-  for (let ky = 0; ky < g.kernelH; ky++) {
-    let kx = 0;
-    while (kx < g.kernelW) {
-      const left = g.kernelW - kx;
-      if (left >= 7) {
-        Taps.gather(7, dw, dy, x, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 7;
-      } else if (left >= 5) {
-        Taps.gather(5, dw, dy, x, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 5;
-      } else if (left >= 3) {
-        Taps.gather(3, dw, dy, x, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 3;
-      } else {
-        Taps.gather(1, dw, dy, x, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 1;
-      }
+  const wanted = (1 << count) - 1;
+  let kx = 0;
+  while (kx < g.kernelW) {
+    const left = g.kernelW - kx;
+    if (left >= 7) {
+      Taps.gather(7, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 7;
+    } else if (left >= 5) {
+      Taps.gather(5, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 5;
+    } else if (left >= 3) {
+      Taps.gather(3, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 3;
+    } else {
+      Taps.gather(1, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 1;
     }
   }
 }
 
 /** The innermost loops. `taps` is a constant where they are inlined, so that what it does not need disappears. */
 class Taps {
-  /** Taps kx to kx + taps - 1 of kernel row ky, two registers of channels. */
+  /** Taps kx to kx + taps - 1 of every kernel row, two registers of channels. */
   @inline
   static pair<V>(
     taps: i32,
@@ -130,10 +141,9 @@ class Taps {
     x: usize,
     g: Geometry,
     other: i32,
-    count: i32,
+    wanted: i32,
     oy: i32,
     oyEnd: i32,
-    ky: i32,
     kx: i32,
   ): void {
     const zero = Lanes.splat<V>(0);
@@ -146,76 +156,78 @@ class Taps {
     const room = inW - taps + lead;
     const start = min(outW, max(0, (lead + g.strideW - 1) / g.strideW));
     const end = max(start, room < 0 ? 0 : min(outW, room / g.strideW + 1));
-    let a0 = zero;
-    let a1 = zero;
-    let a2 = zero;
-    let b0 = zero;
-    let b1 = zero;
-    let b2 = zero;
-    for (; oy < oyEnd; oy++) {
-      const iy = oy * g.strideH - g.padTop + ky;
-      if (<u32>iy >= <u32>g.inH) continue;
-      let from = x + (iy * inW - lead) * pixel;
-      let gradient = dy + oy * outW * pixel;
-      let ox = 0;
-      while (ox < outW) {
-        if (ox == start) {
-          for (; ox < end; ox++) {
-            const d = load<V>(gradient);
-            const e = load<V>(gradient + other);
-            let at = from;
+    const filter = (g.kernelH * g.kernelW) << 2;
+    for (let ky = 0; ky < g.kernelH; ky++) {
+      let a0 = zero;
+      let a1 = zero;
+      let a2 = zero;
+      let b0 = zero;
+      let b1 = zero;
+      let b2 = zero;
+      for (let row = oy; row < oyEnd; row++) {
+        const iy = row * g.strideH - g.padTop + ky;
+        if (<u32>iy >= <u32>g.inH) continue;
+        let from = x + (iy * inW - lead) * pixel;
+        let gradient = dy + row * outW * pixel;
+        let ox = 0;
+        while (ox < outW) {
+          if (ox == start) {
+            for (; ox < end; ox++) {
+              const d = load<V>(gradient);
+              const e = load<V>(gradient + other);
+              let at = from;
+              a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
+              b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
+              if (taps > 1) {
+                at += pixel;
+                a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+                b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
+              }
+              if (taps > 2) {
+                at += pixel;
+                a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
+                b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
+              }
+              from += step;
+              gradient += pixel;
+            }
+            if (ox >= outW) break;
+          }
+          const d = load<V>(gradient);
+          const e = load<V>(gradient + other);
+          let at = from;
+          let column = ox * g.strideW - lead;
+          if (<u32>column < <u32>inW) {
             a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
             b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
-            if (taps > 1) {
-              at += pixel;
+          }
+          if (taps > 1) {
+            at += pixel;
+            if (<u32>++column < <u32>inW) {
               a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
               b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
             }
-            if (taps > 2) {
-              at += pixel;
+          }
+          if (taps > 2) {
+            at += pixel;
+            if (<u32>++column < <u32>inW) {
               a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
               b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
             }
-            from += step;
-            gradient += pixel;
           }
-          if (ox >= outW) break;
+          from += step;
+          gradient += pixel;
+          ox++;
         }
-        const d = load<V>(gradient);
-        const e = load<V>(gradient + other);
-        let at = from;
-        let column = ox * g.strideW - lead;
-        if (<u32>column < <u32>inW) {
-          a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
-          b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
-        }
-        if (taps > 1) {
-          at += pixel;
-          if (<u32>++column < <u32>inW) {
-            a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
-            b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
-          }
-        }
-        if (taps > 2) {
-          at += pixel;
-          if (<u32>++column < <u32>inW) {
-            a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
-            b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
-          }
-        }
-        from += step;
-        gradient += pixel;
-        ox++;
       }
+      let to = dw + ((ky * g.kernelW + kx) << 2);
+      addPair<V>(to, a0, b0, filter, wanted);
+      if (taps > 1) addPair<V>((to += 4), a1, b1, filter, wanted);
+      if (taps > 2) addPair<V>((to += 4), a2, b2, filter, wanted);
     }
-    const filter = (g.kernelH * g.kernelW) << 2;
-    let to = dw + ((ky * g.kernelW + kx) << 2);
-    addPair<V>(to, a0, b0, filter, count);
-    if (taps > 1) addPair<V>((to += 4), a1, b1, filter, count);
-    if (taps > 2) addPair<V>((to += 4), a2, b2, filter, count);
   }
 
-  /** Taps kx to kx + taps - 1 of kernel row ky, four channels at the offsets 0, o1, o2, o3. */
+  /** Taps kx to kx + taps - 1 of every kernel row, four channels at the offsets 0, o1, o2, o3. */
   @inline
   static gather(
     taps: i32,
@@ -226,10 +238,9 @@ class Taps {
     o1: i32,
     o2: i32,
     o3: i32,
-    count: i32,
+    wanted: i32,
     oy: i32,
     oyEnd: i32,
-    ky: i32,
     kx: i32,
   ): void {
     const zero = f32x4.splat(0);
@@ -237,61 +248,63 @@ class Taps {
     const inW = g.inW;
     const outW = g.outW;
     const stride = g.strideW;
-    let a0 = zero;
-    let a1 = zero;
-    let a2 = zero;
-    let a3 = zero;
-    let a4 = zero;
-    let a5 = zero;
-    let a6 = zero;
-    for (; oy < oyEnd; oy++) {
-      const iy = oy * g.strideH - g.padTop + ky;
-      if (<u32>iy >= <u32>g.inH) continue;
-      // A window of n columns ends at x6, the newest, and starts at x(7 - n).
-      let x0 = zero;
-      let x1 = zero;
-      let x2 = zero;
-      let x3 = zero;
-      let x4 = zero;
-      let x5 = zero;
-      let x6 = zero;
-      let column = kx - g.padLeft;
-      let from = x + (iy * inW + column) * pixel;
-      let gradient = dy + oy * outW * pixel;
-      let steps = taps;
-      for (let ox = 0; ox < outW; ox++) {
-        do {
-          if (taps > 6) x0 = x1;
-          if (taps > 5) x1 = x2;
-          if (taps > 4) x2 = x3;
-          if (taps > 3) x3 = x4;
-          if (taps > 2) x4 = x5;
-          if (taps > 1) x5 = x6;
-          x6 = <u32>column < <u32>inW ? Taps.lanes(from, o1, o2, o3) : zero;
-          column++;
-          from += pixel;
-        } while (--steps);
-        steps = stride;
-        const d = Taps.lanes(gradient, o1, o2, o3);
-        gradient += pixel;
-        if (taps > 6) a0 = Lanes.mulAdd<v128>(a0, x0, d);
-        if (taps > 5) a1 = Lanes.mulAdd<v128>(a1, x1, d);
-        if (taps > 4) a2 = Lanes.mulAdd<v128>(a2, x2, d);
-        if (taps > 3) a3 = Lanes.mulAdd<v128>(a3, x3, d);
-        if (taps > 2) a4 = Lanes.mulAdd<v128>(a4, x4, d);
-        if (taps > 1) a5 = Lanes.mulAdd<v128>(a5, x5, d);
-        a6 = Lanes.mulAdd<v128>(a6, x6, d);
-      }
-    }
     const filter = (g.kernelH * g.kernelW) << 2;
-    let to = dw + ((ky * g.kernelW + kx + taps - 1) << 2);
-    addLanes(to, a6, filter, count);
-    if (taps > 1) addLanes((to -= 4), a5, filter, count);
-    if (taps > 2) addLanes((to -= 4), a4, filter, count);
-    if (taps > 3) addLanes((to -= 4), a3, filter, count);
-    if (taps > 4) addLanes((to -= 4), a2, filter, count);
-    if (taps > 5) addLanes((to -= 4), a1, filter, count);
-    if (taps > 6) addLanes((to -= 4), a0, filter, count);
+    for (let ky = 0; ky < g.kernelH; ky++) {
+      let a0 = zero;
+      let a1 = zero;
+      let a2 = zero;
+      let a3 = zero;
+      let a4 = zero;
+      let a5 = zero;
+      let a6 = zero;
+      for (let row = oy; row < oyEnd; row++) {
+        const iy = row * g.strideH - g.padTop + ky;
+        if (<u32>iy >= <u32>g.inH) continue;
+        // A window of n columns ends at x6, the newest, and starts at x(7 - n).
+        let x0 = zero;
+        let x1 = zero;
+        let x2 = zero;
+        let x3 = zero;
+        let x4 = zero;
+        let x5 = zero;
+        let x6 = zero;
+        let column = kx - g.padLeft;
+        let from = x + (iy * inW + column) * pixel;
+        let gradient = dy + row * outW * pixel;
+        let steps = taps;
+        for (let ox = 0; ox < outW; ox++) {
+          do {
+            if (taps > 6) x0 = x1;
+            if (taps > 5) x1 = x2;
+            if (taps > 4) x2 = x3;
+            if (taps > 3) x3 = x4;
+            if (taps > 2) x4 = x5;
+            if (taps > 1) x5 = x6;
+            x6 = <u32>column < <u32>inW ? Taps.lanes(from, o1, o2, o3) : zero;
+            column++;
+            from += pixel;
+          } while (--steps);
+          steps = stride;
+          const d = Taps.lanes(gradient, o1, o2, o3);
+          gradient += pixel;
+          if (taps > 6) a0 = Lanes.mulAdd<v128>(a0, x0, d);
+          if (taps > 5) a1 = Lanes.mulAdd<v128>(a1, x1, d);
+          if (taps > 4) a2 = Lanes.mulAdd<v128>(a2, x2, d);
+          if (taps > 3) a3 = Lanes.mulAdd<v128>(a3, x3, d);
+          if (taps > 2) a4 = Lanes.mulAdd<v128>(a4, x4, d);
+          if (taps > 1) a5 = Lanes.mulAdd<v128>(a5, x5, d);
+          a6 = Lanes.mulAdd<v128>(a6, x6, d);
+        }
+      }
+      let to = dw + ((ky * g.kernelW + kx + taps - 1) << 2);
+      addLanes(to, a6, filter, wanted);
+      if (taps > 1) addLanes((to -= 4), a5, filter, wanted);
+      if (taps > 2) addLanes((to -= 4), a4, filter, wanted);
+      if (taps > 3) addLanes((to -= 4), a3, filter, wanted);
+      if (taps > 4) addLanes((to -= 4), a2, filter, wanted);
+      if (taps > 5) addLanes((to -= 4), a1, filter, wanted);
+      if (taps > 6) addLanes((to -= 4), a0, filter, wanted);
+    }
   }
 
   /** Four channels of one position: one load where they are neighbours. */
@@ -305,27 +318,33 @@ class Taps {
   }
 }
 
-/** Adds two registers' sums to their channels' filters, `filter` bytes apart. */
-function addPair<V>(dw: usize, a: V, b: V, filter: i32, count: i32): void {
+/** Adds the wanted lanes of two registers to their channels' filters, which are `filter` bytes apart. */
+function addPair<V>(dw: usize, a: V, b: V, filter: i32, wanted: i32): void {
   if (isVector<V>()) {
-    addLanes(dw, a, filter, 4);
-    addLanes(dw + 4 * filter, b, filter, 4);
+    addLanes(addLanes(dw, a, filter, wanted), b, filter, wanted >> 4);
   } else {
     store<f32>(dw, load<f32>(dw) + a);
-    if (count > 1) store<f32>(dw + filter, load<f32>(dw + filter) + b);
+    if (wanted & 2) store<f32>(dw + filter, load<f32>(dw + filter) + b);
   }
 }
 
-/** Adds each of `count` lanes to its channel's filter. */
-function addLanes(dw: usize, sums: v128, filter: i32, count: i32): void {
-  store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
-  if (count < 2) return;
-  dw += filter;
-  store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
-  if (count < 3) return;
-  dw += filter;
-  store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
-  if (count < 4) return;
-  dw += filter;
-  store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
+/** Adds the lanes whose bit is set in `wanted` to the filters from dw on; returns the place of the next filter. */
+function addLanes(dw: usize, sums: v128, filter: i32, wanted: i32): usize {
+  if (wanted & 1) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
+    dw += filter;
+  }
+  if (wanted & 2) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
+    dw += filter;
+  }
+  if (wanted & 4) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
+    dw += filter;
+  }
+  if (wanted & 8) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
+    dw += filter;
+  }
+  return dw;
 }
