@@ -192,10 +192,16 @@ function windows(
 /** to[n] = from[n]. Loops, since most runs are a dozen floats: too short for a call of memory.copy. */
 function copy_floats(to: usize, from: usize, n: i32): void {
   if (ASC_FEATURE_SIMD) {
-    for (; n >= 4; n -= 4) {
-      v128.store(to, v128.load(from));
-      to += 16;
-      from += 16;
+    if (n >= 4) {
+      for (; n > 4; n -= 4) {
+        v128.store(to, v128.load(from));
+        to += 16;
+        from += 16;
+      }
+      // The last four once more, some of them for the second time.
+      const back = ((<usize>n) << 2) - 16;
+      v128.store(to + back, v128.load(from + back));
+      return;
     }
   } else if (n >= 32) {
     memory.copy(to, from, (<usize>n) << 2);

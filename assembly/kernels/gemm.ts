@@ -229,19 +229,29 @@ function tiles_4x8(
       a3 += aStep;
       b += bRow;
     } while (--k);
-    const floor = f32x4.splat(low);
-    const ceiling = f32x4.splat(high);
-    v128.store(c, f32x4.min(f32x4.max(c00, floor), ceiling));
-    v128.store(c, f32x4.min(f32x4.max(c01, floor), ceiling), 16);
+    if (low > -Infinity) {
+      const floor = f32x4.splat(low);
+      const ceiling = f32x4.splat(high);
+      c00 = f32x4.pmin(f32x4.pmax(c00, floor), ceiling);
+      c01 = f32x4.pmin(f32x4.pmax(c01, floor), ceiling);
+      c10 = f32x4.pmin(f32x4.pmax(c10, floor), ceiling);
+      c11 = f32x4.pmin(f32x4.pmax(c11, floor), ceiling);
+      c20 = f32x4.pmin(f32x4.pmax(c20, floor), ceiling);
+      c21 = f32x4.pmin(f32x4.pmax(c21, floor), ceiling);
+      c30 = f32x4.pmin(f32x4.pmax(c30, floor), ceiling);
+      c31 = f32x4.pmin(f32x4.pmax(c31, floor), ceiling);
+    }
+    v128.store(c, c00);
+    v128.store(c, c01, 16);
     c += cRow;
-    v128.store(c, f32x4.min(f32x4.max(c10, floor), ceiling));
-    v128.store(c, f32x4.min(f32x4.max(c11, floor), ceiling), 16);
+    v128.store(c, c10);
+    v128.store(c, c11, 16);
     c += cRow;
-    v128.store(c, f32x4.min(f32x4.max(c20, floor), ceiling));
-    v128.store(c, f32x4.min(f32x4.max(c21, floor), ceiling), 16);
+    v128.store(c, c20);
+    v128.store(c, c21, 16);
     c += cRow;
-    v128.store(c, f32x4.min(f32x4.max(c30, floor), ceiling));
-    v128.store(c, f32x4.min(f32x4.max(c31, floor), ceiling), 16);
+    v128.store(c, c30);
+    v128.store(c, c31, 16);
     c += cRow;
   }
 }
@@ -309,10 +319,14 @@ function tile_of_one(
       a += aStep;
       b += bRow;
     } while (--steps);
-    const floor = f32x4.splat(low);
-    const ceiling = f32x4.splat(high);
-    v128.store(c, f32x4.min(f32x4.max(c0, floor), ceiling));
-    v128.store(c, f32x4.min(f32x4.max(c1, floor), ceiling), 16);
+    if (low > -Infinity) {
+      const floor = f32x4.splat(low);
+      const ceiling = f32x4.splat(high);
+      c0 = f32x4.pmin(f32x4.pmax(c0, floor), ceiling);
+      c1 = f32x4.pmin(f32x4.pmax(c1, floor), ceiling);
+    }
+    v128.store(c, c0);
+    v128.store(c, c1, 16);
   } else {
     let c0 = load<f32>(start);
     let c1 = load<f32>(start, 4);
@@ -332,8 +346,20 @@ function tile_of_one(
 }
 
 function store_clipped(c: usize, c0: f32, c1: f32, c2: f32, c3: f32, low: f32, high: f32): void {
-  store<f32>(c, min(max(c0, low), high));
-  store<f32>(c, min(max(c1, low), high), 4);
-  store<f32>(c, min(max(c2, low), high), 8);
-  store<f32>(c, min(max(c3, low), high), 12);
+  if (low > -Infinity) {
+    c0 = clip(c0, low, high);
+    c1 = clip(c1, low, high);
+    c2 = clip(c2, low, high);
+    c3 = clip(c3, low, high);
+  }
+  store<f32>(c, c0);
+  store<f32>(c, c1, 4);
+  store<f32>(c, c2, 8);
+  store<f32>(c, c3, 12);
+}
+
+/** v between low and high; NaN stays NaN. As pmin and pmax do it, which are one instruction where min and max are many. */
+export function clip(v: f32, low: f32, high: f32): f32 {
+  v = v < low ? low : v;
+  return high < v ? high : v;
 }

@@ -1,4 +1,5 @@
 /** Fully connected layer on one vector: each weight is used once, so that there is nothing to tile or pack. */
+import { clip } from './gemm';
 import { Geometry } from './geometry';
 
 /** Bytes of scratch that the three kernels need: none. */
@@ -15,7 +16,7 @@ export function linear_forward(out: usize, x: usize, w: usize, b: usize, scratch
   const low: f32 = g.activation ? 0 : -Infinity;
   const high: f32 = g.activation ? g.limit : Infinity;
   for (let o = g.outC; o > 0; o--) {
-    store<f32>(out, min(max(load<f32>(b) + dot(w, x, inputs), low), high));
+    store<f32>(out, clip(load<f32>(b) + dot(w, x, inputs), low, high));
     out += 4;
     b += 4;
     w += (<usize>inputs) << 2;
