@@ -158,28 +158,28 @@ function windows(
   scatter: bool,
 ): void {
   const C = g.inC;
+  const whole = g.kernelW * C;
+  const imageRow = g.inW * C;
   let oy = first / g.outW;
   let ox = first % g.outW;
   for (; count > 0; count--) {
     const ix = ox * g.strideW - g.padLeft;
     const left = max(-ix, 0) * C;
-    const end = min(g.inW - ix, g.kernelW) * C;
+    const right = min(g.inW - ix, g.kernelW) * C;
     let iy = oy * g.strideH - g.padTop + ky0;
+    let source = image + ((<usize>(iy * imageRow + ix * C + left)) << 2);
     for (let r = rows; r > 0; r--) {
-      const whole = g.kernelW * C;
-      const inside = <u32>iy < <u32>g.inH;
-      const from = inside ? left : whole;
-      const to = inside ? end : whole;
-      const source = image + ((<usize>((iy * g.inW + ix) * C + from)) << 2);
-      const at = columns + ((<usize>from) << 2);
-      if (scatter) {
-        add_floats(source, at, to - from);
+      if (<u32>iy >= <u32>g.inH) {
+        if (!scatter) zero_floats(columns, whole);
+      } else if (scatter) {
+        add_floats(source, columns + ((<usize>left) << 2), right - left);
       } else {
-        zero_floats(columns, from);
-        copy_floats(at, source, to - from);
-        zero_floats(columns + ((<usize>to) << 2), whole - to);
+        if (left > 0) zero_floats(columns, left);
+        copy_floats(columns + ((<usize>left) << 2), source, right - left);
+        if (right < whole) zero_floats(columns + ((<usize>right) << 2), whole - right);
       }
       columns += (<usize>whole) << 2;
+      source += (<usize>imageRow) << 2;
       iy++;
     }
     if (++ox == g.outW) {

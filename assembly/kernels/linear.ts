@@ -109,6 +109,15 @@ function add_scaled(y: usize, a: f32, x: usize, n: i32): void {
       y += 16;
       x += 16;
     }
+  } else {
+    for (; n >= 4; n -= 4) {
+      store<f32>(y, load<f32>(y) + a * load<f32>(x));
+      store<f32>(y, load<f32>(y, 4) + a * load<f32>(x, 4), 4);
+      store<f32>(y, load<f32>(y, 8) + a * load<f32>(x, 8), 8);
+      store<f32>(y, load<f32>(y, 12) + a * load<f32>(x, 12), 12);
+      y += 16;
+      x += 16;
+    }
   }
   for (; n > 0; n--) {
     store<f32>(y, load<f32>(y) + a * load<f32>(x));
