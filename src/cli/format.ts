@@ -5,7 +5,8 @@ export function figure(x: number | null): string {
   if (x === null) return '-';
   if (x === 0) return '0';
   const size = Math.abs(x);
-  return size >= 1e4 || size < 1e-2 ? x.toExponential(2) : `${x < 0 ? '-' : ''}${digits(size)}`;
+  if (size >= 1e4 || size < 1e-3) return x.toExponential(2);
+  return size < 1 ? x.toFixed(3) : `${x < 0 ? '-' : ''}${digits(size)}`;
 }
 
 export function percent(share: number): string {

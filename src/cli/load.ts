@@ -6,13 +6,11 @@ import type { Context, ImportOnnx } from './context.js';
 export const engineUrl = new URL('../node/index.js', import.meta.url).href;
 
 export async function loadEngine(): Promise<Engine> {
-  const module = (await import(engineUrl)) as { TinyTrain: Engine };
-  return module.TinyTrain;
+  return (await import('../node/index.js')).TinyTrain;
 }
 
 export async function loadImporter(): Promise<ImportOnnx> {
-  const url = new URL('../onnx/index.js', import.meta.url).href;
-  return ((await import(url)) as { importOnnx: ImportOnnx }).importOnnx;
+  return (await import('../onnx/index.js')).importOnnx;
 }
 
 /** Options of every command that takes a model. */
@@ -34,5 +32,10 @@ export const modelOptions = ({ binary, mean, std, features }: ModelArgs): ModelO
 /** Loads the model that `--model` names: an embedded one, or a .ttm or .onnx file. */
 export async function loadModel(context: Context, args: ModelArgs): Promise<Session> {
   const engine = await context.engine();
-  return engine.load(args.model, modelOptions(args));
+  try {
+    return await engine.load(args.model, modelOptions(args));
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.includes(args.model) ? error : new Error(`${args.model}: ${message}`, { cause: error });
+  }
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Session } from '../node/engine.js';
 import { readJson, writeAtomic } from '../node/files.js';
 import { parseSelection } from '../options.js';
+import { selectionOf } from '../selection.js';
 import type { Method, Selection, SelectReport } from '../types.js';
 
 /** Reads a selection file; the error names the file. */
@@ -14,19 +15,9 @@ export async function readSelection(path: string): Promise<Selection> {
   }
 }
 
-/** What a report says was trained, in the form that `--selection` reads. */
-export function selectionOf(report: Pick<SelectReport, 'layers'>): Selection {
-  const layers: Selection['layers'] = {};
-  for (const { name, trains, selected, channels } of report.layers) {
-    if (trains === 'bias') layers[name] = 'bias';
-    if (trains === 'weights') layers[name] = selected.length === channels ? 'all' : selected;
-  }
-  return { layers };
-}
-
 /** Writes a selection file, with the model's checksum beside it, one layer a line. */
 export async function writeSelection(path: string, report: SelectReport): Promise<void> {
-  const { layers } = selectionOf(report);
+  const { layers } = selectionOf(report.layers);
   const lines = Object.entries(layers).map(
     ([name, choice]) => `    ${JSON.stringify(name)}: ${JSON.stringify(choice)}`,
   );

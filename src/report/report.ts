@@ -56,7 +56,9 @@ ${budgetBar({
 function why({ method, criterion }: AdaptReport): string {
   if (method !== 'tinytrain') return `Method ${method} does not weigh the layers. `;
   if (criterion !== 'tinytrain') return 'Layers were tried in the order of falling score. ';
-  return 'A layer is worth training where its Fisher potential is high for what it costs; layers were tried in the order of falling score. ';
+  return `A layer is worth training where its Fisher potential is high for what it costs. Layers were tried in the order of
+falling score; one with a high score stays frozen where the whole plan, with the way gradients must travel to it, would
+break a budget. `;
 }
 
 function settings(report: AdaptReport): string {

@@ -53,7 +53,7 @@ describe('adapt', () => {
       time      3 ms (Fisher pass 1 ms, training 2 ms), scalar binary
       patch     128 B, sha256 abababababababab
         layer  op         channels  params  MACs  Fisher  score
-        head   pointwise    3 of 8      40   512    0.02   1.50
+        head   pointwise    3 of 8      40   512   0.020   1.50
       "
     `);
   });
@@ -223,7 +223,7 @@ describe('failures: status 1 and one line', () => {
   });
   it('keeps the message of the engine on one line', async () => {
     behaviour.fail = 'model m.ttm: bad\n  checksum';
-    expect(await run('inspect')).toMatchObject({ status: 1, err: 'tinytrain: model m.ttm: bad checksum\n' });
+    expect(await run('inspect', 'm.ttm')).toMatchObject({ status: 1, err: 'tinytrain: model m.ttm: bad checksum\n' });
   });
   it('names the selection file', async () => {
     writeFileSync(at('odd.json'), '{"layers": {"head": "some"}}');

@@ -30,7 +30,7 @@ interface BenchRow {
   method: Method;
   samples: number;
   iterations: number;
-  /** One iteration over all samples. */
+  /** One iteration over all samples; the frozen prefix, computed once, is spread over the iterations. */
   iterationMs: Spread;
   /** A whole adaptation: Fisher pass, selection and training. */
   adaptMs: Spread;
