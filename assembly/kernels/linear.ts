@@ -1,6 +1,6 @@
 /** Fully connected layer on one vector: each weight is used once, so that there is nothing to tile or pack. */
-import { clip } from './gemm';
 import { Geometry } from './geometry';
+import { clip } from './tile';
 
 /** Bytes of scratch that the three kernels need: none. */
 export function linear_scratch(g: Geometry): i32 {
