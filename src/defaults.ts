@@ -7,6 +7,7 @@ export const DEFAULTS = {
   memory: '1MB',
   compute: '15%',
   iterations: 40,
+  variants: 8,
   temperature: 10,
   augment: 'auto',
   seed: 0,

@@ -206,6 +206,11 @@ export class Engine {
     });
   }
 
+  /** Peak of the linear memory: the plans since `open`, or a patch of `patchBytes` where it reaches further. */
+  peakBytes(patchBytes: number): number {
+    return Math.max(this.control.get('peakBytes'), this.#taskEnd() + patchBytes);
+  }
+
   /** First address behind the tables and the task. */
   #taskEnd(): number {
     const { control } = this;

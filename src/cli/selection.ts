@@ -17,7 +17,7 @@ export async function readSelection(path: string): Promise<Selection> {
 
 /** Writes a selection file, with the model's checksum beside it, one layer a line. */
 export async function writeSelection(path: string, report: SelectReport): Promise<void> {
-  const { layers } = selectionOf(report.layers);
+  const { layers } = selectionOf(report);
   const lines = Object.entries(layers).map(
     ([name, choice]) => `    ${JSON.stringify(name)}: ${JSON.stringify(choice)}`,
   );

@@ -23,6 +23,7 @@ export interface Session {
   inspect(): InspectReport;
   select(support: Sample[], options?: SelectOptions): Promise<SelectReport>;
   adapt(support: Sample[], options?: AdaptOptions): Promise<AdaptReport>;
+  information(): Record<string, Float32Array>;
   classify(image: ImageInput): Classification;
   embed(image: ImageInput): Float32Array;
   patch(): Uint8Array;

@@ -37,7 +37,7 @@ ${cell('Fisher', layer.fisher, ranges[0]!)}${cell('cost', cost, ranges[1]!)}${ce
 }
 
 /** Every layer from the input on: what was weighed, and what was chosen of it. */
-export function layerTable(report: AdaptReport, delta: Record<number, ArrayLike<number>> = {}): string {
+export function layerTable(report: AdaptReport, delta: Record<string, ArrayLike<number>> = {}): string {
   const { layers } = report;
   const cost = costs(layers);
   const ranges = [layers.map((l) => l.fisher), cost, layers.map((l) => l.score)].map(decades);
@@ -45,7 +45,7 @@ export function layerTable(report: AdaptReport, delta: Record<number, ArrayLike<
     report.criterion === 'tinytrain' ? 'score = potential / cost' : `score, criterion ${escapeHtml(report.criterion)}`;
   const heads = ['Fisher potential', 'cost', score];
   const head = heads.map((text, i) => `<th>${text}${axis(ranges[i]!)}</th>`).join('');
-  const body = layers.map((layer, i) => row(layer, cost[i]!, ranges, delta[layer.index])).join('');
+  const body = layers.map((layer, i) => row(layer, cost[i]!, ranges, delta[layer.name])).join('');
   return `<table class="layers"><thead><tr><th>layer, from the input on</th>${head}<th>trained</th></tr></thead>
 <tbody>${body}</tbody></table>`;
 }

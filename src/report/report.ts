@@ -11,8 +11,8 @@ import { style } from './style.js';
 export interface ReportExtra {
   /** Cosines between the prototypes, from `prototypeCosines(patch)`. */
   cosines?: PrototypeCosines;
-  /** Fisher information of each channel, by index of the layer. */
-  delta?: Record<number, ArrayLike<number>>;
+  /** Fisher information of each channel, by name of the layer. */
+  delta?: Record<string, ArrayLike<number>>;
 }
 
 function figures(report: AdaptReport): string {

@@ -57,6 +57,10 @@ export class TinyTrain {
     };
   }
 
+  information() {
+    return {};
+  }
+
   embed(image) {
     if (image instanceof Float32Array) return image.slice(0, 3);
     const sum = new Float32Array(3);

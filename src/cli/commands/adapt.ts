@@ -19,7 +19,10 @@ async function adapt(context: Context, args: AdaptArgs): Promise<void> {
   checkInterrupt(context);
   const patch = session.patch();
   if (args.save) await writeAtomic(args.save, patch);
-  if (args.report) await writeAtomic(args.report, renderReport(report, { cosines: prototypeCosines(patch) }));
+  if (args.report) {
+    const extra = { cosines: prototypeCosines(patch), delta: session.information() };
+    await writeAtomic(args.report, renderReport(report, extra));
+  }
   if (args.saveSelection) await writeSelection(args.saveSelection, report);
   if (args.json) printJson(context, report);
   else context.out(adaptSummary(report, args.save));
