@@ -28,7 +28,10 @@ export function windowOf(node: Node, size: Pair, kernel: Pair): Window {
   const padding: Step['padding'] = [0, 0, 0, 0];
   for (const axis of [0, 1] as const) {
     const outputs = Math.ceil(size[axis] / stride[axis]);
-    const total = Math.max((outputs - 1) * stride[axis] + kernel[axis] - size[axis], 0);
+    const needed = (outputs - 1) * stride[axis] + kernel[axis] - size[axis];
+    // Where strides leave out pixels, runtimes differ in whether the windows are centred.
+    if (needed < -1) node.refuse(`auto_pad ${mode} with stride ${stride[axis]} of kernel ${kernel[axis]} is ambiguous`);
+    const total = Math.max(needed, 0);
     const smaller = Math.floor(total / 2);
     padding[axis] = mode === 'SAME_UPPER' ? smaller : total - smaller;
     padding[axis + 2] = total - padding[axis];

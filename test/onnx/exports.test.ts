@@ -94,6 +94,8 @@ describe('where the network is cut', () => {
   it('cuts off Gemm, MatMul and Add, and a convolution on one position', () => {
     expect(operators('matmul-legacy')).toEqual(['convolution', 'globalAveragePooling']);
     expect(operators('matmul-dynamo')).toEqual(['convolution', 'globalAveragePooling']);
+    // Its weights and bias are computed from initialisers.
+    expect(operators('weights-f2')).toEqual(['convolution', 'globalAveragePooling']);
     expect(operators('conv-classifier')).toEqual(['convolution', 'globalAveragePooling']);
   });
 

@@ -82,6 +82,10 @@ const REFUSED: [message: string | RegExp, graph: TestGraph, options?: ImportOpti
     of(node('Conv', 'image w', 'y', { auto_pad: 'SAME' })),
   ],
   [
+    'conv.y (Conv): auto_pad SAME_UPPER with stride 8 of kernel 3 is ambiguous',
+    of(node('Conv', 'image w', 'y', { auto_pad: 'SAME_UPPER', strides: [8, 1] })),
+  ],
+  [
     'conv.y (Conv): attribute strides has 1 values, expected 2: only two spatial axes are supported',
     of(node('Conv', 'image w', 'y', { strides: [2] })),
   ],

@@ -269,7 +269,8 @@ def hand_made_cases():
             ("Dropout", ["b"], ["last", "mask"], {}), gap, flat,
             ("Transpose", ["wt"], ["wc"], {"perm": [1, 0]}),
             ("MatMul", ["flat", "wc"], ["m"], {}),
-            ("Add", ["bc", "m"], ["n"], {}),
+            ("Identity", ["bc"], ["bias2"], {}),
+            ("Add", ["bias2", "m"], ["n"], {}),
             ("Softmax", ["n"], ["y"], {}),
         ], {"w1h": array(5, 2, 3, 3).astype(kind), "b1h": array(5).astype(kind), "wt": array(3, 5), "bc": array(1, 3)}, "flat")
     for listed in [False, True]:
