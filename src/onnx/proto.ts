@@ -3,8 +3,6 @@ import { damaged, Reader } from './reader.js';
 
 /** The parts of an ONNX file that an import reads; field numbers are those of onnx.proto. */
 export interface ModelProto {
-  irVersion: number;
-  producer: string;
   graph: GraphProto;
   /** Versions of the operator sets by domain; the domain of the standard operators is empty. */
   opsets: Map<string, number>;
@@ -74,12 +72,10 @@ export function readOnnx(bytes: Uint8Array): ModelProto {
 
 function readModelProto(r: Reader): ModelProto {
   let irVersion = 0;
-  let producer = '';
   let graph: GraphProto | undefined;
   const opsets = new Map<string, number>();
   r.fields('the model', (field) => {
     if (field === 1) irVersion = r.int('IR version');
-    else if (field === 2) producer = r.string('producer');
     else if (field === 7) {
       if (graph) damaged('it has two graphs');
       graph = r.message('the graph', readGraph);
@@ -90,7 +86,7 @@ function readModelProto(r: Reader): ModelProto {
   });
   if (!graph) return damaged('it has no graph');
   if (irVersion < 1) damaged('it has no IR version');
-  return { irVersion, producer, graph, opsets };
+  return { graph, opsets };
 }
 
 function readOpset(r: Reader): { domain: string; version: number } {
