@@ -82,6 +82,10 @@ const REFUSED: [message: string | RegExp, graph: TestGraph, options?: ImportOpti
     of(node('Conv', 'image w', 'y', { auto_pad: 'SAME' })),
   ],
   [
+    'conv.y (Conv): kernel 1, stride 1, padding 1+0 on 8 pixels vertically has a window wholly in the padding',
+    of(node('Conv', 'image w1', 'y', { pads: [1, 0, 0, 0] })),
+  ],
+  [
     'conv.y (Conv): auto_pad SAME_UPPER with stride 8 of kernel 3 is ambiguous',
     of(node('Conv', 'image w', 'y', { auto_pad: 'SAME_UPPER', strides: [8, 1] })),
   ],
@@ -398,6 +402,11 @@ describe('what is no ONNX file', () => {
       'a length far past the end',
       new Uint8Array([0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
       /passes the end at byte 7$/,
+    ],
+    [
+      'a field that passes its message',
+      new Uint8Array([0x08, 0x07, 0x3a, 0x01, 0x18, 0x00]),
+      /: the graph ends at byte 5, in the middle of a field$/,
     ],
     ['a model without a graph', new Uint8Array([0x08, 0x07]), /: it has no graph$/],
   ])('%s', (_, bytes, message) => {
