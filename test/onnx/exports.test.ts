@@ -58,10 +58,13 @@ describe('what is folded', () => {
     expect(operators.filter((o) => o.op === 'addition').every((o) => o.limit === Number.POSITIVE_INFINITY)).toBe(true);
   });
 
-  it.each(['mobilenet-legacy', 'mobilenet-dynamo', 'mobilenet-opset9'])('%s: layers with ReLU6', (name) => {
-    expect(counts(name)).toEqual({ convolution: 7, depthwise: 3, addition: 2, globalAveragePooling: 1 });
-    expect(layersOf(load(name)).filter((o) => o.limit === 6)).toHaveLength(7);
-  });
+  it.each(['mobilenet-legacy', 'mobilenet-dynamo', 'mobilenet-unfolded', 'mobilenet-opset9'])(
+    '%s: layers with ReLU6',
+    (name) => {
+      expect(counts(name)).toEqual({ convolution: 7, depthwise: 3, addition: 2, globalAveragePooling: 1 });
+      expect(layersOf(load(name)).filter((o) => o.limit === 6)).toHaveLength(7);
+    },
+  );
 
   it('expresses a batch normalisation that nothing can take as a depthwise convolution', () => {
     for (const name of ['preactivation-legacy', 'preactivation-dynamo']) {
@@ -94,6 +97,8 @@ describe('where the network is cut', () => {
   it('cuts off Gemm, MatMul and Add, and a convolution on one position', () => {
     expect(operators('matmul-legacy')).toEqual(['convolution', 'globalAveragePooling']);
     expect(operators('matmul-dynamo')).toEqual(['convolution', 'globalAveragePooling']);
+    // Its weights and bias are computed from initialisers.
+    expect(operators('weights-f2')).toEqual(['convolution', 'globalAveragePooling']);
     expect(operators('conv-classifier')).toEqual(['convolution', 'globalAveragePooling']);
   });
 

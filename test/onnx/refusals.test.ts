@@ -82,6 +82,14 @@ const REFUSED: [message: string | RegExp, graph: TestGraph, options?: ImportOpti
     of(node('Conv', 'image w', 'y', { auto_pad: 'SAME' })),
   ],
   [
+    'conv.y (Conv): kernel 1, stride 1, padding 1+0 on 8 pixels vertically has a window wholly in the padding',
+    of(node('Conv', 'image w1', 'y', { pads: [1, 0, 0, 0] })),
+  ],
+  [
+    'conv.y (Conv): auto_pad SAME_UPPER with stride 8 of kernel 3 is ambiguous',
+    of(node('Conv', 'image w', 'y', { auto_pad: 'SAME_UPPER', strides: [8, 1] })),
+  ],
+  [
     'conv.y (Conv): attribute strides has 1 values, expected 2: only two spatial axes are supported',
     of(node('Conv', 'image w', 'y', { strides: [2] })),
   ],
@@ -234,6 +242,10 @@ const REFUSED: [message: string | RegExp, graph: TestGraph, options?: ImportOpti
         count_include_pad: 1,
       }),
     ),
+  ],
+  [
+    'maxpool.y (MaxPool): auto_pad VALID with ceil_mode 1 is ambiguous where a window passes the image',
+    of(node('MaxPool', 'image', 'y', { kernel_shape: [3, 3], strides: [2, 2], auto_pad: 'VALID', ceil_mode: 1 })),
   ],
   [
     'reducemean.y (ReduceMean): axes 2 of [1,3,8,8] are not supported; supported are the spatial axes 2, 3',
@@ -390,6 +402,11 @@ describe('what is no ONNX file', () => {
       'a length far past the end',
       new Uint8Array([0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
       /passes the end at byte 7$/,
+    ],
+    [
+      'a field that passes its message',
+      new Uint8Array([0x08, 0x07, 0x3a, 0x01, 0x18, 0x00]),
+      /: the graph ends at byte 5, in the middle of a field$/,
     ],
     ['a model without a graph', new Uint8Array([0x08, 0x07]), /: it has no graph$/],
   ])('%s', (_, bytes, message) => {

@@ -144,11 +144,11 @@ def export(name, net, size, exporter="legacy", free=True, opset=17, unfolded=Fal
     keep(name, model, image, features)
 
 
-def resnet():
+def resnet(channels=3):
     down = nn.Sequential(conv(8, 12, 1, 2), nn.BatchNorm2d(12))
     first = nn.Sequential(block(8, 12, s=2, act=nn.ReLU), conv(12, 12), nn.BatchNorm2d(12))
     second = nn.Sequential(block(12, 12, act=nn.ReLU), conv(12, 12), nn.BatchNorm2d(12))
-    return Net(pooled(block(3, 8, 7, 2, act=nn.ReLU), nn.MaxPool2d(3, 2, 1), Residual(first, down, nn.ReLU()),
+    return Net(pooled(block(channels, 8, 5, 2, act=nn.ReLU), nn.MaxPool2d(3, 2, 1), Residual(first, down, nn.ReLU()),
                       Residual(second, None, nn.ReLU())), nn.Linear(12, 5))
 
 
@@ -185,13 +185,15 @@ def torch_cases():
                                                           conv(3, 4), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), Apply(lambda x: x.squeeze(-1).squeeze(-1)),
                                                           nn.Linear(4, 4, bias=False), nn.BatchNorm1d(4), nn.ReLU()), nn.Linear(4, 2)), (3, 8, 8), exporter)
     export("resnet-unfolded", resnet(), (3, 33, 29), unfolded=True)
-    export("resnet-opset9", resnet(), (3, 33, 29), opset=9, unfolded=True)
+    export("resnet-opset9", resnet(1), (1, 17, 19), opset=9, unfolded=True)
     export("mobilenet-opset9", mobilenet(), (3, 24, 24), opset=9)
+    export("mobilenet-unfolded", mobilenet(), (3, 12, 12), unfolded=True)
+    export("two-uses-unfolded", Net(pooled(Twice(nn.Sequential(conv(3, 4), nn.BatchNorm2d(4))))), (3, 7, 7), unfolded=True)
     export("view-opset9", viewed(), (3, 12, 12), opset=9, unfolded=True)
     export("view-unfolded", viewed(), (3, 12, 12), unfolded=True)
     export("pad-unfolded", Net(pooled(nn.ZeroPad2d((1, 0, 2, 1)), conv(3, 4, 3, 2, p=0))), (3, 10, 10), unfolded=True)
     export("pools", Net(pooled(conv(3, 4), nn.AvgPool2d(3, 2, 1), nn.AvgPool2d((2, 3), (1, 2), (1, 0), count_include_pad=False),
-                               nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(2, 2, ceil_mode=True))), (3, 27, 25))
+                               nn.MaxPool2d(2, 2, 1, ceil_mode=True), nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(2, 2, ceil_mode=True))), (3, 27, 25))
     export("conv-classifier", Net(nn.Sequential(conv(3, 6, s=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1)), nn.Sequential(conv(6, 4, 1, bias=True), nn.Flatten(), nn.Softmax(1))),
            (3, 9, 9))
     export("conv-scores", Net(pooled(conv(3, 6, s=2), nn.ReLU(), conv(6, 4, 1, bias=True)), nn.Softmax(1)), (3, 9, 9))
@@ -269,7 +271,8 @@ def hand_made_cases():
             ("Dropout", ["b"], ["last", "mask"], {}), gap, flat,
             ("Transpose", ["wt"], ["wc"], {"perm": [1, 0]}),
             ("MatMul", ["flat", "wc"], ["m"], {}),
-            ("Add", ["bc", "m"], ["n"], {}),
+            ("Identity", ["bc"], ["bias2"], {}),
+            ("Add", ["bias2", "m"], ["n"], {}),
             ("Softmax", ["n"], ["y"], {}),
         ], {"w1h": array(5, 2, 3, 3).astype(kind), "b1h": array(5).astype(kind), "wt": array(3, 5), "bc": array(1, 3)}, "flat")
     for listed in [False, True]:
