@@ -123,6 +123,26 @@ export function everyOperator(seed = 1): Model {
     .model('every operator');
 }
 
+/** Narrow and wide values in turn: computing its blocks again saves memory. */
+export function deepNetwork(seed = 3): Model {
+  const net = new Network([12, 12, 3], seed).convolution(6, { kernel: [3, 3], padding: [1, 1, 1, 1], limit: RELU });
+  for (const [channels, step] of [
+    [4, 1],
+    [4, 1],
+    [6, 2],
+    [6, 1],
+    [5, 1],
+  ] as const) {
+    const start = net.last;
+    net
+      .convolution(20, { limit: 6 })
+      .depthwise({ stride: [step, step], limit: 6 })
+      .convolution(channels);
+    if (channels === net.shape(start)[2] && step === 1) net.add(start, { limit: channels === 6 ? RELU : null });
+  }
+  return net.mean().model('deep');
+}
+
 /** Labelled random tensors that share a pattern in each class; `counts`: samples of each class. */
 export function support(input: Shape, counts: readonly number[] = [3, 2, 2], seed = 5): Sample[] {
   const random = new Random(seed, 78);
