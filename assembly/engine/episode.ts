@@ -66,7 +66,7 @@ export function beginJob(which: i32): i32 {
   beta2 = 1;
   if (which == TRAIN) clearGradients();
   if (which == EMBED) enter(FEATURE);
-  else if (which == TRAIN && programStart(PREFIX) >= 0 && c.iterations > 0) enter(KEEPING);
+  else if (which == TRAIN && programStart(PREFIX) >= 0) enter(KEEPING);
   else enter(PROTOTYPES);
   return status.DONE;
 }
@@ -117,10 +117,10 @@ function request(s: Step): i32 {
   return s.code == S_STORE ? status.STORE : status.FETCH;
 }
 
-/** Augmented variants that the host keeps of each sample. */
+/** Augmented variants that the host keeps of each sample; without iterations nothing asks for them. */
 function keptVariants(): i32 {
   const c = control();
-  return c.augment & AUGMENT_ON ? c.variants : 0;
+  return c.augment & AUGMENT_ON && c.iterations > 0 ? c.variants : 0;
 }
 
 function run(s: Step): void {

@@ -1,0 +1,53 @@
+import type { Model } from '../../src/model/model.js';
+import type { Sample } from '../../src/types.js';
+import { forward } from '../reference/forward.js';
+
+/** Cross-entropy of one sample over temperature times its cosines with the prototypes. */
+function crossEntropy(
+  f: Float64Array,
+  prototypes: readonly Float64Array[],
+  label: number,
+  temperature: number,
+): number {
+  const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+  const logits = prototypes.map((c) => {
+    const norms = Math.sqrt(dot(f, f) * dot(c, c));
+    return norms > 0 ? (temperature * dot(f, c)) / norms : 0;
+  });
+  const largest = Math.max(...logits);
+  return Math.log(logits.reduce((sum, x) => sum + Math.exp(x - largest), 0)) + largest - logits[label]!;
+}
+
+/** The loss of an iteration in double precision: the samples are the queries too, and the prototypes their classes' means. */
+export function meanLoss(model: Model, support: readonly Sample[], temperature = 10): number {
+  const classes = [...new Set(support.map((sample) => sample.label))];
+  const labels = support.map((sample) => classes.indexOf(sample.label));
+  const features = support.map((sample) => forward(model, sample.image as Float32Array));
+  const prototypes = classes.map((_, k) => {
+    const mine = features.filter((_, i) => labels[i] === k);
+    return mine[0]!.map((_, j) => mine.reduce((sum, f) => sum + f[j]!, 0) / mine.length);
+  });
+  const losses = features.map((f, i) => crossEntropy(f, prototypes, labels[i]!, temperature));
+  return losses.reduce((sum, x) => sum + x, 0) / losses.length;
+}
+
+/** The model with its weights in double precision, so that they can be moved by less than single precision shows. */
+export function inDouble(model: Model): Model {
+  const wide = (values: Float32Array | null) => values && (Float64Array.from(values) as unknown as Float32Array);
+  return {
+    ...model,
+    operators: model.operators.map((o) => ({ ...o, weights: wide(o.weights), bias: wide(o.bias) })),
+  };
+}
+
+/** Central difference of the loss with respect to one weight or bias of a model made by `inDouble`. */
+export function difference(model: Model, support: readonly Sample[], values: Float32Array, at: number): number {
+  const h = 1e-6;
+  const original = values[at]!;
+  values[at] = original + h;
+  const above = meanLoss(model, support);
+  values[at] = original - h;
+  const below = meanLoss(model, support);
+  values[at] = original;
+  return (above - below) / (2 * h);
+}
