@@ -190,7 +190,9 @@ export class Engine {
     const names = new TextEncoder().encode(classes.map((name) => `${name}\0`).join(''));
     const size = this.#exports.patch_size(names.length);
     const at = this.#taskEnd();
-    this.#grow(at + size + names.length - this.#base);
+    const end = at + size + names.length;
+    this.#grow(end - this.#base);
+    this.control.set('peakBytes', Math.max(this.control.get('peakBytes'), end));
     new Uint8Array(this.memory.buffer).set(names, at + size);
     this.#exports.patch_write(at, at + size, names.length);
     return new Uint8Array(this.memory.buffer, at, size).slice();

@@ -105,16 +105,15 @@ export class TinyTrain {
     this.#idle();
     const { control } = this.#engine;
     this.#restored(() => {
+      this.#engine.open(this.#bytes);
       this.#engine.begin(JOB.embed);
       this.#engine.stop();
-      const inference = control.get('inferenceBytes');
       control.set('memoryBudget', 0xffffffff);
       control.set('optimizer', OPTIMIZER_CODE.sgd);
       control.set('variants', 0);
       control.set('augment', AUGMENT.off);
       applySelection(this.#engine, methodSelection('fulltrain', this.#layers), this.#layers);
       this.#engine.cost();
-      return inference;
     });
     const inferenceBytes = control.get('inferenceBytes');
     return {
@@ -173,7 +172,7 @@ export class TinyTrain {
         const now = performance.now();
         return {
           ...chosen,
-          memory: { backwardBytes: control.get('backwardBytes'), peakBytes: this.#peak(patch.length) },
+          memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
           iterations: checked.iterations,
           optimizer: checked.optimizer,
           lr: checked.lr,
@@ -221,12 +220,12 @@ export class TinyTrain {
     this.#engine.open(this.#bytes);
     try {
       this.#engine.apply(copy);
+      this.#classes = classNames(copy);
     } catch (error) {
       this.#restore(before);
       throw error;
     }
     this.#patch = copy;
-    this.#classes = classNames(copy);
   }
 
   /** Takes every adaptation off: the weights are the file's again, bit for bit. */
@@ -280,7 +279,7 @@ export class TinyTrain {
       seed: options.seed,
       budgets: { memoryBytes: options.memory, backwardMacs: compute },
       layers: reportLayers(engine, this.#layers),
-      memory: { backwardBytes: control.get('backwardBytes'), peakBytes: this.#peak(0) },
+      memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
       macs: { forward: macs, backward: control.get('backwardMacs'), fullBackward: full },
       augment: { crop: options.augment !== 'none', flip },
       time: { fisherMs },
@@ -364,13 +363,6 @@ export class TinyTrain {
     return this.#layers.reduce((sum, layer) => sum + layer.macs * (first.has(layer.name) ? 1 : 2), 0);
   }
 
-  /** Peak of the linear memory: the engine's plans, or the patch where it is larger than what it replaces. */
-  #peak(patchBytes: number): number {
-    const { control } = this.#engine;
-    const behindTask = control.get('featuresPointer') + control.get('featureCount') * 4;
-    return Math.max(control.get('peakBytes'), behindTask + patchBytes);
-  }
-
   /** Puts weights and prototypes of a patch back, or the original weights. */
   #restore(patch: Uint8Array | undefined): void {
     this.#engine.open(this.#bytes);
@@ -414,12 +406,16 @@ export class TinyTrain {
   }
 }
 
-/** Class names of a patch that the engine has accepted. */
+/** Class names of a patch that the engine has accepted; as in a support set, no two are equal and none is empty. */
 function classNames(patch: Uint8Array): string[] {
   const view = new DataView(patch.buffer, patch.byteOffset, patch.length);
   const at = view.getUint32(44, true);
   const text = new TextDecoder().decode(patch.subarray(at, at + view.getUint32(48, true)));
-  return text.split('\0').slice(0, -1);
+  const names = text.split('\0').slice(0, -1);
+  if (new Set(names).size !== names.length || names.includes('')) {
+    throw new TinyTrainError('not a usable patch: the names of its classes are not distinct');
+  }
+  return names;
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
