@@ -57,6 +57,8 @@ export function beginJob(which: i32): i32 {
   if (state != status.DONE) return state;
   const c = control();
   job = which;
+  // A job that was given up may have been waiting for its host.
+  waiting = false;
   c.iteration = 0;
   c.loss = 0;
   c.probePlain = 0;
