@@ -3,7 +3,7 @@ import { compileBinary } from '../../src/binary.js';
 import { ControlBlock } from '../../src/control.js';
 import { crc32 } from '../../src/crc32.js';
 import { writeModel } from '../../src/model/ttm.js';
-import { everyOperator, Network } from './networks.js';
+import { everyOperator, Network, support } from './networks.js';
 import { BINARIES } from './rig.js';
 
 const NEED_MEMORY = -6;
@@ -121,6 +121,51 @@ for (const binary of BINARIES) {
       expect(call.step!(100)).toBe(SAMPLE);
       call.stop!();
       expect(call.step!(100)).toBe(ORDER);
+    });
+
+    it('a job may be given up after any number of steps', async () => {
+      const { call, memory, control, put } = await instance(binary);
+      const model = everyOperator();
+      const samples = support(model.input, [1, 1]).map((sample) => sample.image as Float32Array);
+      /** Steps of one call each, all that is asked for given; the answers. */
+      const steps = (most: number) => {
+        for (let n = 0; n < most; n++) {
+          const status = call.step!(1);
+          if (status === 0) return n;
+          if (status === SAMPLE) {
+            const at = control.get('ioPointer');
+            new Float32Array(memory.buffer, at, samples[0]!.length).set(samples[control.get('ioIndex')]!);
+          }
+        }
+        return most;
+      };
+      const features = () => {
+        expect(call.begin!(0)).toBe(0);
+        steps(1e6);
+        return Array.from(new Float32Array(memory.buffer, control.get('featuresPointer'), control.get('featureCount')));
+      };
+      const start = () => {
+        put(file);
+        control.set('ways', 2);
+        control.set('samples', 2);
+        call.task!();
+        new Uint16Array(memory.buffer, control.get('labelsPointer'), 2).set([0, 1]);
+      };
+      control.set('temperature', 10);
+      control.set('memoryBudget', 1e6);
+      control.set('augment', 3);
+      start();
+      const expected = features();
+      call.begin!(2);
+      const all = steps(1e6);
+      expect(all).toBeGreaterThan(100);
+      for (let n = 0; n <= all; n++) {
+        start();
+        expect(call.begin!(2)).toBe(0);
+        steps(n);
+        if (n % 2) call.stop!();
+        expect(features()).toEqual(expected);
+      }
     });
 
     it('a selection whose gradients no memory holds is refused', async () => {
