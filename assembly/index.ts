@@ -4,11 +4,11 @@
  * Every function that can fail returns a status (engine/status.ts). docs/abi.md is the reference.
  */
 
-import { layoutTables } from './engine/arena';
+import { clearTables, layoutTables } from './engine/arena';
 import { control as controlBlock } from './engine/control';
 import { beginJob, endJob, runSteps } from './engine/episode';
 import { setTask } from './engine/job';
-import { openModel } from './engine/model';
+import { closeModel, openModel } from './engine/model';
 import { applyPatch, patchSize, writePatch } from './engine/patch';
 import { costOfSelection, scoreLayers, selectLayers } from './engine/select';
 import * as status from './engine/status';
@@ -22,13 +22,19 @@ export function control(): usize {
 
 /**
  * Opens the model of `bytes` bytes at `arena` (16-byte aligned), where the arena begins; `arenaBytes` of the control
- * block must be set. After NEED_MEMORY, enlarge the arena and call again.
+ * block must be set. After NEED_MEMORY, enlarge the arena and call again. Unless it returns DONE, no model is open.
  */
 export function open(arena: usize, bytes: u32): i32 {
   endJob();
   controlBlock().staticBytes = <u32>arena;
-  const state = openModel(arena, bytes);
-  return state == status.DONE ? layoutTables() : state;
+  clearTables();
+  let state = openModel(arena, bytes);
+  if (state == status.DONE) state = layoutTables();
+  if (state != status.DONE) {
+    closeModel();
+    clearTables();
+  }
+  return state;
 }
 
 /** Lays out the task for `ways` and `samples` of the control block; the host then writes the labels. */

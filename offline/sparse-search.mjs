@@ -10,7 +10,7 @@
 //      is trained, the mean over some tasks; the channels are those with the largest L2 norm of their weights;
 //   2. evolution of sets of (layer, share) whose plan holds both budgets; fitness is the sum of the contributions;
 //   3. the best sets are trained in full on other tasks; the one with the lowest cross-entropy is written.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sampleEpisode } from '../dist/episodes.js';
@@ -35,6 +35,7 @@ const { values: args } = parseArgs({
     generations: { type: 'string', default: '60' },
     lr: { type: 'string', default: '0.01' },
     seed: { type: 'string', default: '0' },
+    contributions: { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
 });
@@ -53,7 +54,7 @@ const data = await openData(args.data);
 const tasks = await Promise.all([...Array(Number(args.tasks)).keys()].map(task));
 const random = new Random(Number(args.seed), 1);
 
-const contributions = await measureContributions();
+const contributions = await knownContributions();
 const finalists = (await evolve()).slice(0, Number(args.finalists));
 await writeBest(finalists);
 
@@ -121,6 +122,20 @@ async function meanLoss(set, genes, iterations) {
   return sum / set.length;
 }
 
+/** The table of step 1: out of the file that --contributions names if it is there, else measured and kept in it. */
+async function knownContributions() {
+  if (args.contributions && existsSync(args.contributions)) {
+    const known = JSON.parse(readFileSync(args.contributions, 'utf8'));
+    return layers.map((layer) => known[layer.name] ?? {});
+  }
+  const table = await measureContributions();
+  if (args.contributions) {
+    const named = Object.fromEntries(layers.map((layer) => [layer.name, table[layer.index]]));
+    writeFileSync(args.contributions, `${JSON.stringify(named, null, 1)}\n`);
+  }
+  return table;
+}
+
 /** Step 1: a table layer -> share -> contribution; what does not fit alone is left out. */
 async function measureContributions() {
   const before = await meanLoss(tasks, [], 0);
@@ -140,7 +155,9 @@ async function measureContributions() {
   return table;
 }
 
-const fitness = (genes) => genes.reduce((sum, { layer, share }) => sum + contributions[layer][share], 0);
+function fitness(genes) {
+  return genes.reduce((sum, { layer, share }) => sum + contributions[layer][share], 0);
+}
 
 /** Step 2: keeps a population of sets that hold the budgets; returns them in order of falling fitness. */
 async function evolve() {

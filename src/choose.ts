@@ -79,7 +79,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     seed: options.seed,
     budgets: { memoryBytes: options.memory, backwardMacs: compute },
     layers: reportLayers(engine, layers),
-    memory: { backwardBytes: control.get('backwardBytes'), peakBytes: engine.peakBytes(0) },
+    memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
     macs: { forward: macs, backward: control.get('backwardMacs'), fullBackward: loaded.fullMacs },
     augment: { flip, crop },
     time: { fisherMs },

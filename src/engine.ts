@@ -190,7 +190,9 @@ export class Engine {
     const names = new TextEncoder().encode(classes.map((name) => `${name}\0`).join(''));
     const size = this.#exports.patch_size(names.length);
     const at = this.#taskEnd();
-    this.#grow(at + size + names.length - this.#base);
+    const end = at + size + names.length;
+    this.#grow(end - this.#base);
+    this.control.set('peakBytes', Math.max(this.control.get('peakBytes'), end));
     new Uint8Array(this.memory.buffer).set(names, at + size);
     this.#exports.patch_write(at, at + size, names.length);
     return new Uint8Array(this.memory.buffer, at, size).slice();
@@ -204,11 +206,6 @@ export class Engine {
       new Uint8Array(this.memory.buffer).set(patch, at);
       return this.#exports.patch_apply(at, patch.length);
     });
-  }
-
-  /** Peak of the linear memory: the plans since `open`, or a patch of `patchBytes` where it reaches further. */
-  peakBytes(patchBytes: number): number {
-    return Math.max(this.control.get('peakBytes'), this.#taskEnd() + patchBytes);
   }
 
   /** First address behind the tables and the task. */

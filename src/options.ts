@@ -39,10 +39,10 @@ export function integer(name: string, value: unknown, min: number, max = 2 ** 31
   throw new OptionError(`${name} must be an integer ${range}, got ${show(value)}`);
 }
 
-/** A finite number above 0, given as a number or as text. */
+/** A finite number above 0, in the engine's single precision too; given as a number or as text. */
 export function positive(name: string, value: unknown): number {
   const n = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof n === 'number' && Number.isFinite(n) && n > 0) return n;
+  if (typeof n === 'number' && Number.isFinite(Math.fround(n)) && Math.fround(n) > 0) return n;
   throw new OptionError(`${name} must be a number above 0, got ${show(value)}`);
 }
 

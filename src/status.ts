@@ -45,6 +45,7 @@ const MESSAGES: Record<number, (d: Details) => string> = {
 };
 
 function budget(d: Details): string {
+  if (d.leastMacs === Number.POSITIVE_INFINITY) return 'the model has no layer that can be trained';
   if (d.leastBytes > d.memoryBudget) {
     return `a memory budget of ${d.memoryBudget} bytes is too small to train anything: the least possible is ${d.leastBytes} bytes`;
   }

@@ -123,7 +123,7 @@ export class TinyTrain {
       const { iterations, optimizer, lr, temperature } = checked;
       return {
         ...chosen,
-        memory: { ...chosen.memory, peakBytes: engine.peakBytes(patch.length) },
+        memory: { ...chosen.memory, peakBytes: engine.control.get('peakBytes') },
         iterations,
         optimizer,
         lr,
@@ -175,12 +175,12 @@ export class TinyTrain {
     this.#loaded.engine.open(this.#loaded.bytes);
     try {
       this.#loaded.engine.apply(copy);
+      this.#classes = classNames(copy);
     } catch (error) {
       this.#restore(before);
       throw error;
     }
     this.#patch = copy;
-    this.#classes = classNames(copy);
   }
 
   /** Takes every adaptation off: the weights are the file's again, bit for bit. */

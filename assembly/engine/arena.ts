@@ -84,6 +84,17 @@ export function needUpTo(end: u64): i32 {
   return bytes > control().arenaBytes ? status.NEED_MEMORY : status.DONE;
 }
 
+/** Forgets the tables, so that nothing walks them without a model. */
+export function clearTables(): void {
+  const c = control();
+  c.layerCount = 0;
+  c.opCount = 0;
+  c.featureCount = 0;
+  c.ways = 0;
+  c.samples = 0;
+  laidOutWays = -1;
+}
+
 /** Lays out the tables of the open model; every layer is frozen afterwards. */
 export function layoutTables(): i32 {
   const c = control();
@@ -127,6 +138,7 @@ export function layoutTables(): i32 {
 /** Lays out labels, prototypes and the vectors of the head for `ways` and `samples` of the control block. */
 export function layoutTask(): i32 {
   const c = control();
+  laidOutWays = -1;
   if (c.ways < 0 || c.ways > 0xffff || c.samples < 0 || c.samples > 0xffffff) return status.OPTION;
   const vector = (<u64>c.featureCount) << 2;
   const labels = taskBase;
@@ -145,11 +157,22 @@ export function layoutTask(): i32 {
   c.scoresPointer = <u32>scores;
   c.featuresPointer = <u32>features;
   jobBase = <usize>end;
+  laidOutWays = c.ways;
+  laidOutSamples = c.samples;
   memory.fill(labels, 0, jobBase - labels);
   return status.DONE;
 }
 
 let countsAt: usize = 0;
+/** What the task's block has room for; -1: there is none. */
+let laidOutWays: i32 = -1;
+let laidOutSamples: i32 = 0;
+
+/** True if `ways` and `samples` of the control block are those that the task was laid out for. */
+export function isTaskLaidOut(): bool {
+  const c = control();
+  return c.ways == laidOutWays && c.samples == laidOutSamples;
+}
 
 export function labelOf(sample: i32): i32 {
   return load<u16>(control().labelsPointer + (sample << 1));

@@ -19,7 +19,7 @@ import { dPrototypes, labelOf, layerAt, shotsOf } from './arena';
 import { control } from './control';
 import { execute, update } from './execute';
 import { AUGMENT_FLIP, AUGMENT_ON, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
-import { modelBase, opAt, preprocessing, valueFloats } from './model';
+import { biasOf, modelBase, opAt, preprocessing, valueFloats, weightsOf } from './model';
 import { FEATURES, GRADIENTS, PREFIX, programStart } from './plan';
 import { S_AUGMENT, S_END, S_FEATURES, S_FETCH, S_HEAD, S_SAMPLE, S_STORE, Step, stepAt } from './program';
 import * as status from './status';
@@ -58,6 +58,8 @@ export function beginJob(which: i32): i32 {
   if (state != status.DONE) return state;
   const c = control();
   job = which;
+  // A job that was given up may have been waiting for its host.
+  waiting = false;
   c.iteration = 0;
   c.loss = 0;
   c.probePlain = 0;
@@ -309,7 +311,7 @@ function nextPass(): i32 {
     return sumInformation();
   } else {
     pass = FINISHED;
-    if (job == TRAIN && !finite(c.prototypesPointer, c.ways * c.featureCount)) return fail();
+    if (job == TRAIN && !(finite(c.prototypesPointer, c.ways * c.featureCount) && finiteWeights())) return fail();
   }
   return status.DONE;
 }
@@ -324,6 +326,16 @@ function finite(at: usize, n: i32): bool {
   for (let i = 0; i < n; ++i) {
     const x = load<f32>(at + (i << 2));
     if (x - x != 0) return false;
+  }
+  return true;
+}
+
+/** True if what was trained is finite: a clipped activation may hide that it isn't. */
+function finiteWeights(): bool {
+  for (let l = 0; l < control().layerCount; ++l) {
+    const layer = layerAt(l);
+    const op = opAt(layer.op);
+    if (layer.kind && !(finite(biasOf(op), op.biasCount) && finite(weightsOf(op), op.weightCount))) return false;
   }
   return true;
 }

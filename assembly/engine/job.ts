@@ -2,9 +2,21 @@
  * Jobs and their plans. `prepare` lays out a job: program, gradients and optimiser state, activations; episode.ts runs
  * it. Budgets are held by the plan that will run: a plan over the memory budget is made again with blocks recomputed.
  */
-import { align16, BIAS, checkTask, dPrototypes, FROZEN, Layer, layerAt, layoutTask, needUpTo, WEIGHTS } from './arena';
+import {
+  align16,
+  BIAS,
+  checkTask,
+  dPrototypes,
+  FROZEN,
+  isTaskLaidOut,
+  Layer,
+  layerAt,
+  layoutTask,
+  needUpTo,
+  WEIGHTS,
+} from './arena';
 import { control } from './control';
-import { backwardMacs, firstTarget, forwardMacs, fullBackwardMacs } from './graph';
+import { backwardMacs, firstTarget, forwardMacs, fullBackwardMacs, has, REACHES } from './graph';
 import { isOpen, opAt, opCount, rowLength } from './model';
 import { planPrograms, storedValues } from './plan';
 import { liveBytes, place, planningEnd, stepsEnd } from './program';
@@ -29,9 +41,9 @@ let blocks: bool = false;
 /** Checks labels, options and selection, and lays out the job; NEED_MEMORY asks for a larger arena. */
 export function prepareJob(job: i32): i32 {
   const c = control();
-  if (!isOpen()) return status.ORDER;
-  let state = needUpTo(planningEnd());
+  let state = readyToPlan(0);
   if (state != status.DONE) return state;
+  blocks = false;
   if (job != EMBED) {
     state = checkTask();
     if (state != status.DONE) return state;
@@ -56,11 +68,32 @@ export function prepareJob(job: i32): i32 {
   if (state != status.DONE) return state;
   c.recompute = <i32>blocks;
   c.storedValues = storedValues();
-  state = place(job == TRAIN ? layoutGradients() : stepsEnd());
+  let low: u64 = stepsEnd();
+  if (job == TRAIN) {
+    low = gradientsEnd(low);
+    state = needUpTo(low);
+    if (state != status.DONE) return state;
+    layoutGradients();
+  }
+  state = place(<usize>low);
   if (state != status.DONE) return state;
-  const top = max<u32>(c.planHigh, <u32>planningEnd());
-  if (top > c.peakBytes) c.peakBytes = top;
+  used(c.planHigh);
   return status.DONE;
+}
+
+/** Checks that there are a model and a task, and room for the planner and `more` bytes behind its tables. */
+export function readyToPlan(more: usize): i32 {
+  if (!isOpen() || !isTaskLaidOut()) return status.ORDER;
+  const end = planningEnd() + more;
+  const state = needUpTo(end);
+  if (state == status.DONE) used(<u32>end);
+  return state;
+}
+
+/** Memory below `end` has been used. */
+function used(end: u32): void {
+  const c = control();
+  if (end > c.peakBytes) c.peakBytes = end;
 }
 
 function validOptions(job: i32): bool {
@@ -89,7 +122,6 @@ export function fisherBytes(from: i32): u32 {
 /** Lets the Fisher pass look at as many layers, counted from the last, as the memory budget holds. */
 function planFisher(): i32 {
   const c = control();
-  let least: u32 = 0xffffffff;
   for (let i = 0; i < opCount(); ++i) {
     if (opAt(i).layer < 0) continue;
     const bytes = fisherBytes(i);
@@ -97,26 +129,53 @@ function planFisher(): i32 {
       c.inspectFrom = i;
       for (let l = 0; l < c.layerCount; ++l) {
         const layer = layerAt(l);
-        layer.inspected = <i32>(layer.op >= i);
+        layer.inspected = <i32>(layer.op >= i && has(layer.op + 1, REACHES));
         layer.fisher = 0;
         layer.score = 0;
         memory.fill(layer.delta, 0, opAt(layer.op).outC << 2);
       }
       return status.DONE;
     }
-    if (bytes < least) least = bytes;
   }
-  c.leastBytes = least;
-  c.leastMacs = 0;
+  return leastBudgets();
+}
+
+/**
+ * Sets the least budgets that train anything: over the layers, one alone with the smallest share of its channels, and
+ * the Fisher pass down to it. Freezes every layer and returns BUDGET.
+ */
+export function leastBudgets(): i32 {
+  const c = control();
+  c.leastBytes = 0xffffffff;
+  c.leastMacs = Infinity;
+  for (let l = 0; l < c.layerCount; ++l) layerAt(l).kind = FROZEN;
+  for (let l = 0; l < c.layerCount; ++l) {
+    const layer = layerAt(l);
+    layer.kind = WEIGHTS;
+    layer.count = leastChannels(layer);
+    const training = planTraining();
+    layer.kind = FROZEN;
+    layer.count = 0;
+    // The loss does not depend on a layer that takes nothing.
+    if (training == 0) continue;
+    c.leastMacs = min<f64>(c.leastMacs, c.backwardMacs);
+    c.leastBytes = min<u32>(c.leastBytes, max<u32>(training, fisherBytes(layer.op)));
+  }
   return status.BUDGET;
 }
 
+/** The smallest share of a layer's channels that the selector gives. */
+function leastChannels(layer: Layer): i32 {
+  return max<i32>(1, opAt(layer.op).outC >> 3);
+}
+
 /** Bytes of gradients and optimiser state of a layer's selection; 0 where nothing is trained. */
-function layerBytes(layer: Layer): u32 {
+function layerBytes(layer: Layer): u64 {
   if (layer.kind == FROZEN) return 0;
   const row = layer.kind == WEIGHTS ? rowLength(opAt(layer.op)) : 0;
   layer.floats = layer.count * (1 + row);
-  return ((<u32>layer.floats) << 2) * (1 + states());
+  const bytes = ((<u64>layer.floats) << 2) * (1 + states());
+  return (bytes + 15) & ~15;
 }
 
 function states(): u32 {
@@ -138,8 +197,7 @@ export function planTraining(): u32 {
   const c = control();
   const cached = c.variants > 0;
   const augment = (c.augment & AUGMENT_ON) != 0;
-  let persistent: u32 = 0;
-  for (let l = 0; l < c.layerCount; ++l) persistent += <u32>align16(layerBytes(layerAt(l)));
+  let persistent = gradientsEnd(0);
   blocks = false;
   planPrograms(-1, true, cached, augment, false);
   c.forwardMacs = forwardMacs();
@@ -147,28 +205,36 @@ export function planTraining(): u32 {
   c.backwardMacs = backwardMacs();
   if (firstTarget() == opCount()) return 0;
   persistent += prototypeBytes();
-  const bytes = liveBytes(true) + persistent;
+  const bytes = saturated(liveBytes(true) + persistent);
   if (bytes <= c.memoryBudget) return bytes;
   planPrograms(-1, true, cached, augment, true);
-  const again = liveBytes(true) + persistent;
+  const again = saturated(liveBytes(true) + persistent);
   blocks = again < bytes;
   if (blocks) return again;
   planPrograms(-1, true, cached, augment, false);
   return bytes;
 }
 
-/** Gives gradients and states their places behind the steps; returns the address behind them. */
-function layoutGradients(): usize {
+/** Where gradients and states end that begin at `at`: in 64 bits, since layers may share weights. */
+function gradientsEnd(at: u64): u64 {
+  for (let l = 0; l < control().layerCount; ++l) at += layerBytes(layerAt(l));
+  return at;
+}
+
+function saturated(bytes: u64): u32 {
+  return bytes > 0xffffffff ? 0xffffffff : <u32>bytes;
+}
+
+/** Gives gradients and states their places behind the steps. */
+function layoutGradients(): void {
   const c = control();
   let at = stepsEnd();
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
-    const bytes = layerBytes(layer);
     layer.gradient = <u32>at;
     layer.state = <u32>(at + (layer.floats << 2));
-    at = align16(at + bytes);
+    at += <usize>layerBytes(layer);
   }
-  return at;
 }
 
 /** Clears gradients and states, once the arena is known to hold them. */

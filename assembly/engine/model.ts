@@ -16,9 +16,12 @@ export const NO_VALUE: i32 = -1;
 const HEADER_BYTES: u32 = 128;
 const OP_BYTES: u32 = 128;
 const MAGIC: u32 = 0x314d5454; // "TTM1"
-/** Limits that keep every product of sizes inside 31 bits. */
-const MAX_SIDE: u32 = 1 << 14;
-const MAX_ELEMENTS: u64 = 1 << 27;
+/** Channels have 16 bits in a patch. */
+const MAX_SIDE: u32 = 65535;
+/** Keeps offsets into an image or into weights inside 31 bits. */
+const MAX_ELEMENTS: u64 = 1 << 28;
+/** Most values of one kernel row of a convolution: a strip of windows is scratch. */
+const MAX_ROW: u64 = 1 << 24;
 const MAX_OPS: u32 = 4096;
 
 /** An operator as the file holds it: the kernels' geometry first. */
@@ -210,7 +213,7 @@ function sameShape(v: i32, i: i32, op: Op): bool {
 /** Every window lies inside the padded input and touches the image. */
 function validWindow(size: i32, out: i32, kernel: i32, stride: i32, before: i32, after: i32): bool {
   if (<i64>(out - 1) * stride + kernel > <i64>size + before + after) return false;
-  return before < kernel && after < kernel && <i64>(out - 1) * stride < <i64>size + before;
+  return before < kernel && <i64>(out - 1) * stride < <i64>size + before;
 }
 
 function validOperator(op: Op): bool {
@@ -257,7 +260,8 @@ function validOperator(op: Op): bool {
 function validParameters(op: Op, bytes: u32): bool {
   let count: u64 = 0;
   const window = <u64>op.kernelH * op.kernelW;
-  if (window > <u64>MAX_ELEMENTS) return false;
+  if (window > MAX_ELEMENTS) return false;
+  if (op.op == CONV2D && <u64>op.kernelW * op.inC > MAX_ROW) return false;
   if (op.op == CONV2D) count = window * op.inC * op.outC;
   else if (op.op == DEPTHWISE) count = window * op.outC;
   else if (op.op == LINEAR) count = <u64>(op.inH * op.inW * op.inC) * op.outC;

@@ -1,9 +1,9 @@
 /** The selector: scores by a criterion (equation 3 and its rivals), then layers and channels under both budgets. */
 import { hash32 } from '../kernels/random';
-import { FROZEN, Layer, layerAt, needUpTo, WEIGHTS } from './arena';
+import { FROZEN, Layer, layerAt, WEIGHTS } from './arena';
 import { control } from './control';
-import { checkSelection, fisherBytes, planTraining } from './job';
-import { DEPTHWISE, isOpen, macs, opAt, rowLength, weightsOf } from './model';
+import { checkSelection, leastBudgets, planTraining, readyToPlan } from './job';
+import { DEPTHWISE, macs, opAt, rowLength, weightsOf } from './model';
 import { planningEnd } from './program';
 import * as status from './status';
 
@@ -84,8 +84,7 @@ function importance(layer: Layer, l: i32, o: i32): f32 {
  */
 export function selectLayers(): i32 {
   const c = control();
-  if (!isOpen()) return status.ORDER;
-  const state = needUpTo(planningEnd() + mostChannels() * 4);
+  const state = readyToPlan(mostChannels() * 4);
   if (state != status.DONE) return state;
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
@@ -103,8 +102,7 @@ export function selectLayers(): i32 {
     c.backwardBytes = planTraining();
     return status.DONE;
   }
-  least();
-  return status.BUDGET;
+  return leastBudgets();
 }
 
 function mostChannels(): usize {
@@ -167,29 +165,9 @@ function choose(layer: Layer, l: i32, count: i32): void {
   }
 }
 
-/** The least budgets that train anything: over the layers, one alone with the smallest share of its channels. */
-function least(): void {
-  const c = control();
-  let bytes: u32 = 0xffffffff;
-  let fewest: f64 = Infinity;
-  for (let l = 0; l < c.layerCount; ++l) {
-    const layer = layerAt(l);
-    layer.kind = WEIGHTS;
-    layer.count = max<i32>(1, opAt(layer.op).outC >> 3);
-    const training = planTraining();
-    if (c.backwardMacs < fewest) fewest = c.backwardMacs;
-    bytes = min<u32>(bytes, max<u32>(training, fisherBytes(layer.op)));
-    layer.kind = FROZEN;
-    layer.count = 0;
-  }
-  c.leastBytes = bytes;
-  c.leastMacs = fewest;
-}
-
 /** Figures of what the host wrote as selection, or of the selector's: bytes and MACs of its plan. */
 export function costOfSelection(): i32 {
-  if (!isOpen()) return status.ORDER;
-  let state = needUpTo(planningEnd());
+  let state = readyToPlan(0);
   if (state == status.DONE) state = checkSelection();
   if (state == status.DONE) control().backwardBytes = planTraining();
   return state;

@@ -20,7 +20,7 @@ function row_floats(g: Geometry): i32 {
 
 /** Kernel rows of a block. */
 function block_rows(g: Geometry): i32 {
-  return min(max(STRIP_BYTES / (STRIP_PIXELS * 4 * row_floats(g)), 1), g.kernelH);
+  return min(max(STRIP_BYTES / (STRIP_PIXELS * 4) / row_floats(g), 1), g.kernelH);
 }
 
 /** Pixels of a strip. */

@@ -4,8 +4,8 @@ import { type Model, OPERATOR_KINDS, type Operator, type Shape, shapeText, sizeO
 export const MAX_OPERATORS = 4096;
 /** Largest height, width, number of channels, kernel or stride: channel numbers of a patch have 16 bits. */
 export const MAX_DIMENSION = 65535;
-/** Most values of one image or activation: 1 GiB of floats. */
-export const MAX_VALUES = 2 ** 28;
+/** Most values of one image or activation, and weights of one operator: 512 MiB of floats. */
+export const MAX_VALUES = 2 ** 27;
 
 const isDimension = (n: number) => Number.isInteger(n) && n >= 1 && n <= MAX_DIMENSION;
 
@@ -66,6 +66,7 @@ export function operatorProblem(operator: Operator): string | undefined {
   if ((op === 'addition' || op === 'linear') && !plain) return 'an addition or linear operator has no window';
   if (operator.wholeWindow && op !== 'averagePooling') return 'only average pooling divides by the whole window';
   const weights = weightCount(operator);
+  if (Math.max(weights, kernel[0] * kernel[1]) > MAX_VALUES) return `has a kernel of more than ${MAX_VALUES} values`;
   if ((operator.weights?.length ?? 0) !== weights) {
     return `has ${operator.weights?.length ?? 0} weights, its sizes take ${weights}`;
   }

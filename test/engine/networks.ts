@@ -193,3 +193,29 @@ export function randomModel(seed: number, operators = 8): Model {
   if (end === 2) net.convolution(random.between(2, 6));
   return net.model(`random ${seed}`);
 }
+
+/** A random chain of inverted bottlenecks, as mobile networks are: some with a sum over one block or several. */
+export function randomMobile(seed: number): Model {
+  const random = new Random(seed, 80);
+  const maybe = (share: number) => random.uniform() < share;
+  const limit = () => oneOf(random, [null, RELU, 6]);
+  const net = new Network([random.between(8, 12), random.between(8, 12), random.between(1, 3)], seed);
+  net.convolution(random.between(2, 5), { kernel: [3, 3], padding: [1, 1, 1, 1], limit: limit() });
+  const ends = [net.last];
+  for (let block = random.between(2, 5); block > 0; block--) {
+    const stride: [number, number] = maybe(0.25) ? [2, 1] : [1, 1];
+    net.convolution(random.between(8, 20), { limit: limit() });
+    if (maybe(0.9)) net.depthwise({ stride, limit: limit() });
+    if (maybe(0.2))
+      net.pool(oneOf(random, ['maxPooling', 'averagePooling'] as const), { stride: [1, 1], padding: [0, 1, 1, 0] });
+    net.convolution(maybe(0.6) ? net.shape(ends.at(-1)!)[2] : random.between(2, 5), {
+      limit: maybe(0.8) ? null : limit(),
+    });
+    const same = ends.filter((v) => net.shape(v).every((n, axis) => n === net.shape(net.last)[axis]));
+    if (same.length && maybe(0.8)) net.add(oneOf(random, same), { limit: maybe(0.7) ? null : limit() });
+    ends.push(net.last);
+  }
+  if (maybe(0.7)) net.mean();
+  if (maybe(0.5)) net.linear(random.between(2, 6));
+  return net.model(`mobile ${seed}`);
+}

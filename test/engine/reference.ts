@@ -1,4 +1,4 @@
-import type { Model } from '../../src/model/model.js';
+import { type Model, macs } from '../../src/model/model.js';
 import type { Sample } from '../../src/types.js';
 import { forward } from '../reference/forward.js';
 
@@ -50,4 +50,30 @@ export function difference(model: Model, support: readonly Sample[], values: Flo
   const below = meanLoss(model, support);
   values[at] = original;
   return (above - below) / (2 * h);
+}
+
+/** What is trained of a layer: nothing of it, its bias, or so many channels. */
+export type Trains = { kind: 'nothing' | 'bias' } | { kind: 'weights'; channels: number };
+
+/**
+ * Multiply-accumulates of one sample's backward pass: weight gradients of the channels that are trained, and every input
+ * gradient on a way from the features to something trained. `trains`: by operator.
+ */
+export function backwardMacs(model: Model, trains: readonly Trains[]): number {
+  const inputs = model.operators.map((o) => (o.second === null ? [o.input] : [o.input, o.second]));
+  const last = model.operators.length;
+  const matters = new Set([last]);
+  for (let i = last - 1; i >= 0; i--) if (matters.has(i + 1)) for (const v of inputs[i]!) matters.add(v);
+  const moves = new Set<number>();
+  let sum = 0;
+  for (const [i, operator] of model.operators.entries()) {
+    const choice = trains[i]!;
+    const onTheWay = inputs[i]!.some((v) => moves.has(v));
+    if (matters.has(i + 1)) {
+      if (onTheWay) sum += macs(operator);
+      if (choice.kind === 'weights') sum += (macs(operator) * choice.channels) / operator.out[2];
+    }
+    if (onTheWay || choice.kind !== 'nothing') moves.add(i + 1);
+  }
+  return sum;
 }

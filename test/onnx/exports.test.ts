@@ -58,13 +58,15 @@ describe('what is folded', () => {
     expect(operators.filter((o) => o.op === 'addition').every((o) => o.limit === Number.POSITIVE_INFINITY)).toBe(true);
   });
 
-  it.each(['mobilenet-legacy', 'mobilenet-dynamo', 'mobilenet-unfolded', 'mobilenet-opset9'])(
-    '%s: layers with ReLU6',
-    (name) => {
-      expect(counts(name)).toEqual({ convolution: 7, depthwise: 3, addition: 2, globalAveragePooling: 1 });
-      expect(layersOf(load(name)).filter((o) => o.limit === 6)).toHaveLength(7);
-    },
-  );
+  it.each([
+    'mobilenet-legacy',
+    'mobilenet-dynamo',
+    'mobilenet-unfolded',
+    'mobilenet-opset9',
+  ])('%s: layers with ReLU6', (name) => {
+    expect(counts(name)).toEqual({ convolution: 7, depthwise: 3, addition: 2, globalAveragePooling: 1 });
+    expect(layersOf(load(name)).filter((o) => o.limit === 6)).toHaveLength(7);
+  });
 
   it('expresses a batch normalisation that nothing can take as a depthwise convolution', () => {
     for (const name of ['preactivation-legacy', 'preactivation-dynamo']) {
