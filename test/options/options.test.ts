@@ -48,7 +48,7 @@ describe('options', () => {
       augment: 'auto',
       seed: 0,
       optimizer: 'momentum',
-      lr: 3e-3,
+      lr: 2e-2,
     });
     expect(checkOptions({ method: 'fulltrain' })).toMatchObject({ optimizer: 'adam', lr: 1e-4 });
   });
