@@ -1,3 +1,4 @@
+import { instantiate } from '@assemblyscript/loader';
 import { ControlBlock, KIND, LAYER, LAYER_BYTES } from './control.js';
 import { DONE, FETCH, ITERATION, NEED_MEMORY, SAMPLE, STORE, statusError, TinyTrainError, YIELD } from './status.js';
 
@@ -61,7 +62,7 @@ export class Engine {
   }
 
   static async create(module: WebAssembly.Module): Promise<Engine> {
-    const instance = await WebAssembly.instantiate(module, {});
+    const { instance } = await instantiate(module);
     return new Engine(instance.exports as unknown as Exports);
   }
 
