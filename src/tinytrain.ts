@@ -167,6 +167,7 @@ export class TinyTrain {
         await this.#run(task, checked, options.onProgress, loss);
         const patch = this.#engine.patch(task.classes);
         const { control } = this.#engine;
+        const digest = await sha256(patch);
         this.#patch = patch;
         this.#classes = task.classes;
         const now = performance.now();
@@ -179,7 +180,7 @@ export class TinyTrain {
           temperature: checked.temperature,
           loss,
           time: { fisherMs: time.fisherMs, trainMs: now - trainBegun, totalMs: now - begun },
-          patch: { bytes: patch.length, sha256: await sha256(patch) },
+          patch: { bytes: patch.length, sha256: digest },
         };
       });
     });
