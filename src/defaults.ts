@@ -7,17 +7,18 @@ export const DEFAULTS = {
   memory: '1MB',
   compute: '15%',
   iterations: 40,
+  variants: 8,
   temperature: 10,
   augment: 'auto',
   seed: 0,
 } as const;
 
-/** Optimiser and learning rate of each method, tuned on held-out tasks. `none` trains nothing; its entry is never used. */
+/** Optimiser and learning rate of each method. `none` trains nothing; its entry is never used. */
 export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> = {
   none: { optimizer: 'momentum', lr: 3e-3 },
   lastlayer: { optimizer: 'adam', lr: 3e-3 },
   fulltrain: { optimizer: 'adam', lr: 1e-4 },
   biasonly: { optimizer: 'adam', lr: 1e-3 },
-  sparseupdate: { optimizer: 'momentum', lr: 3e-3 },
-  tinytrain: { optimizer: 'momentum', lr: 3e-3 },
+  sparseupdate: { optimizer: 'momentum', lr: 1e-2 },
+  tinytrain: { optimizer: 'momentum', lr: 2e-2 },
 };

@@ -1,4 +1,3 @@
-import { OptionError } from './options.js';
 import { Random } from './random.js';
 
 /**
@@ -65,7 +64,7 @@ function eligible(sizes: readonly number[], options: EpisodeOptions): number[] {
   const classes = [...sizes.keys()].filter((c) => sizes[c]! >= need);
   const ways = options.way === 'meta' ? MIN_WAYS : options.way;
   if (classes.length < ways) {
-    throw new OptionError(
+    throw new RangeError(
       `way ${options.way} needs ${ways} classes of at least ${need} images; the data has ${classes.length} of its ${sizes.length} classes`,
     );
   }

@@ -1,6 +1,9 @@
+import { AUGMENT_CODE, type Loaded, OPTIMIZER_CODE, UNLIMITED } from './choose.js';
+import { JOB } from './engine.js';
 import { layersOf, macs, type Operator, parameters } from './model/model.js';
 import { checksumText, type StoredModel } from './model/ttm.js';
-import type { LayerInfo } from './types.js';
+import { applySelection, methodSelection } from './selection.js';
+import type { InspectReport, LayerInfo } from './types.js';
 
 /** A loaded model in figures. */
 export interface ModelInfo {
@@ -17,8 +20,8 @@ export interface ModelInfo {
   features: number;
 }
 
-/** Figures of a model and its layers. */
-export function describe(model: StoredModel): { info: ModelInfo; layers: LayerInfo[] } {
+/** Figures of a model and its layers; the full backward pass needs no gradient of the image. */
+export function describe(model: StoredModel): { info: ModelInfo; layers: LayerInfo[]; fullMacs: number } {
   const layers = layersOf(model).map(
     (operator, index): LayerInfo => ({
       index,
@@ -41,11 +44,42 @@ export function describe(model: StoredModel): { info: ModelInfo; layers: LayerIn
     macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
     features: h * w * c,
   };
-  return { info, layers };
+  const first = layersOf(model).map((operator) => operator.input === 0);
+  const fullMacs = layers.reduce((sum, layer) => sum + layer.macs * (first[layer.index] ? 1 : 2), 0);
+  return { info, layers, fullMacs };
 }
 
 function kindOf(operator: Operator): LayerInfo['op'] {
   if (operator.op === 'depthwise' || operator.op === 'linear') return operator.op;
   const unit = [...operator.kernel, ...operator.stride].every((n) => n === 1) && operator.padding.every((n) => n === 0);
   return unit ? 'pointwise' : 'conv2d';
+}
+
+/** Report on a model; memory as the engine's planner computes it. Leaves the engine with a selection of everything. */
+export function inspect(loaded: Loaded, stored: StoredModel): InspectReport {
+  const { engine, info, layers, fullMacs } = loaded;
+  const { control } = engine;
+  engine.open(loaded.bytes);
+  engine.begin(JOB.embed);
+  engine.stop();
+  const inferenceBytes = control.get('inferenceBytes');
+  control.set('memoryBudget', UNLIMITED);
+  control.set('optimizer', OPTIMIZER_CODE.sgd);
+  control.set('variants', 0);
+  control.set('augment', AUGMENT_CODE.off);
+  applySelection(engine, methodSelection('fulltrain', layers), layers);
+  engine.cost();
+  const { name, checksum, input, params, macs, features } = info;
+  return {
+    model: { name, checksum, input, params, macs },
+    features,
+    layers,
+    totals: { layers: layers.length, params, macs, fullBackwardMacs: fullMacs },
+    memory: {
+      modelBytes: loaded.bytes.length,
+      inferenceBytes,
+      fulltrainBackwardBytes: control.get('backwardBytes'),
+    },
+    preprocessing: { mean: stored.mean, std: stored.std },
+  };
 }

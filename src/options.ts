@@ -117,8 +117,7 @@ export interface CheckedOptions {
   iterations: number;
   optimizer: OptimizerName;
   lr: number;
-  /** Undefined: the engine decides. */
-  variants?: number;
+  variants: number;
   onProgress?: AdaptOptions['onProgress'];
 }
 
@@ -145,7 +144,7 @@ export function checkOptions(options: SelectOptions | AdaptOptions = {}): Checke
     iterations: integer('iterations', o.iterations ?? DEFAULTS.iterations, 0, 1_000_000),
     optimizer: oneOf('optimizer', o.optimizer ?? TRAINING[method].optimizer, OPTIMIZERS),
     lr: positive('lr', o.lr ?? TRAINING[method].lr),
-    variants: o.variants === undefined ? undefined : integer('variants', o.variants, 0, 1000),
+    variants: integer('variants', o.variants ?? DEFAULTS.variants, 0, 1000),
     onProgress: o.onProgress,
   };
 }

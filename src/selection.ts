@@ -63,16 +63,12 @@ export function reportLayers(engine: Engine, layers: readonly LayerInfo[]): Laye
   });
 }
 
-/** What a report trained, in the form of a selection file. */
-export function selectionOf(layers: readonly LayerReport[]): Selection {
-  return {
-    layers: Object.fromEntries(
-      layers
-        .filter((layer) => layer.trains !== 'nothing')
-        .map((layer) => [
-          layer.name,
-          layer.trains === 'bias' ? 'bias' : layer.selected.length === layer.channels ? 'all' : layer.selected,
-        ]),
-    ),
-  };
+/** What a report says is trained, in the form of a selection file. */
+export function selectionOf(report: { layers: readonly LayerReport[] }): Selection {
+  const layers: Selection['layers'] = {};
+  for (const { name, trains, selected, channels } of report.layers) {
+    if (trains === 'bias') layers[name] = 'bias';
+    if (trains === 'weights') layers[name] = selected.length === channels ? 'all' : selected;
+  }
+  return { layers };
 }

@@ -32,14 +32,15 @@ const KEEPING: i32 = 3;
 const QUERIES: i32 = 4;
 const SUPPORT: i32 = 5;
 const FEATURE: i32 = 6;
-const FINISHED: i32 = 7;
+/** No pass; a variable that starts with it needs no start function, as it is a literal. */
+const FINISHED: i32 = -1;
 
 /** Streams of the generator, so that no two uses share numbers. */
 const STREAM_VARIANT: u32 = 1;
 const STREAM_AUGMENT: u32 = 0x10000;
 
 let job: i32 = -1;
-let pass: i32 = FINISHED;
+let pass: i32 = -1;
 let sample: i32 = 0;
 let variant: i32 = 0;
 let pc: i32 = -1;

@@ -19,7 +19,7 @@ const MAGIC: u32 = 0x314d5454; // "TTM1"
 /** Channels have 16 bits in a patch. */
 const MAX_SIDE: u32 = 65535;
 /** Keeps offsets into an image or into weights inside 31 bits. */
-const MAX_ELEMENTS: u64 = 1 << 27;
+const MAX_ELEMENTS: u64 = 1 << 28;
 /** Most values of one kernel row of a convolution: a strip of windows is scratch. */
 const MAX_ROW: u64 = 1 << 24;
 const MAX_OPS: u32 = 4096;

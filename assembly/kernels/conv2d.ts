@@ -158,28 +158,28 @@ function windows(
   scatter: bool,
 ): void {
   const C = g.inC;
+  const whole = g.kernelW * C;
+  const imageRow = g.inW * C;
   let oy = first / g.outW;
   let ox = first % g.outW;
   for (; count > 0; count--) {
     const ix = ox * g.strideW - g.padLeft;
     const left = max(-ix, 0) * C;
-    const end = min(g.inW - ix, g.kernelW) * C;
+    const right = min(g.inW - ix, g.kernelW) * C;
     let iy = oy * g.strideH - g.padTop + ky0;
+    let source = image + ((<usize>(iy * imageRow + ix * C + left)) << 2);
     for (let r = rows; r > 0; r--) {
-      const whole = g.kernelW * C;
-      const inside = <u32>iy < <u32>g.inH;
-      const from = inside ? left : whole;
-      const to = inside ? end : whole;
-      const source = image + ((<usize>((iy * g.inW + ix) * C + from)) << 2);
-      const at = columns + ((<usize>from) << 2);
-      if (scatter) {
-        add_floats(source, at, to - from);
+      if (<u32>iy >= <u32>g.inH) {
+        if (!scatter) zero_floats(columns, whole);
+      } else if (scatter) {
+        add_floats(source, columns + ((<usize>left) << 2), right - left);
       } else {
-        zero_floats(columns, from);
-        copy_floats(at, source, to - from);
-        zero_floats(columns + ((<usize>to) << 2), whole - to);
+        if (left > 0) zero_floats(columns, left);
+        copy_floats(columns + ((<usize>left) << 2), source, right - left);
+        if (right < whole) zero_floats(columns + ((<usize>right) << 2), whole - right);
       }
       columns += (<usize>whole) << 2;
+      source += (<usize>imageRow) << 2;
       iy++;
     }
     if (++ox == g.outW) {
@@ -192,10 +192,16 @@ function windows(
 /** to[n] = from[n]. Loops, since most runs are a dozen floats: too short for a call of memory.copy. */
 function copy_floats(to: usize, from: usize, n: i32): void {
   if (ASC_FEATURE_SIMD) {
-    for (; n >= 4; n -= 4) {
-      v128.store(to, v128.load(from));
-      to += 16;
-      from += 16;
+    if (n >= 4) {
+      for (; n > 4; n -= 4) {
+        v128.store(to, v128.load(from));
+        to += 16;
+        from += 16;
+      }
+      // The last four once more, some of them for the second time.
+      const back = ((<usize>n) << 2) - 16;
+      v128.store(to + back, v128.load(from + back));
+      return;
     }
   } else if (n >= 32) {
     memory.copy(to, from, (<usize>n) << 2);

@@ -1,16 +1,22 @@
 /**
  * Weight gradient of the depthwise convolution, for all channels or for a list of them.
  *
- * Four channels fill a register, neighbours or not: the channels of a sparse list are gathered lane by lane, so that
- * a list pays for itself only. A register of x is worth more uses the dearer its gather is: for one row of the
- * kernel, a window of up to 7 columns of x slides along the image,
+ * The work is cut into one row of the kernel (ky), up to 3 or 7 of its taps, some channels, and a band of output rows:
+ * then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache from
+ * one ky and one register to the next. Two forms:
  *
- *   dw[ky, 0..6] += dy[oy, ox] * (x0 x1 x2 x3 x4 x5 x6)      x0..x6: columns ox * stride - pad + (0..6) of row iy
- *                                  <- one column a step, `stride` steps to the next ox
+ *   pair     two registers, 8 neighbouring channels (scalar: any 2 channels): 2 x up to 3 sums, a load of dy and one
+ *            of x for each tap. Positions whose taps are all inside the image take no test.
  *
- * with the window and its sums in registers: one load of dy and `stride` of x for 7 multiplications. A column outside
- * the image is a zero in the window. Sums leave the registers after a band of output rows, chosen so that what the
- * channels of one cache line touch in a band stays in the first-level cache from one ky and one register to the next.
+ *              a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
+ *
+ *   gather   one register of any 4 channels, filled lane by lane, so that a sparse list pays for itself only. A
+ *            register of x is worth more uses the dearer it is: a window of up to 7 columns slides along the image,
+ *            one new column a step, `stride` steps to the next ox. A column outside the image is a zero in it.
+ *
+ *              a0..a6 += dy[oy, ox] * (x0 x1 x2 x3 x4 x5 x6) <- next column
+ *
+ * Both add a channel's products in the same order, so which of them is used never shows.
  */
 import { Geometry } from './geometry';
 import { Lanes } from './math';
@@ -19,7 +25,8 @@ import { Lanes } from './math';
 const BAND = 256;
 
 /**
- * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[oy * strideH - padTop + ky, ox * strideW - padLeft + kx, c], c = channels[j].
+ * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[iy, ix, c],
+ * iy = oy * strideH - padTop + ky, ix = ox * strideW - padLeft + kx, c = channels[j].
  * dw: [n][kernelH][kernelW], dy: [outH][outW][C], x: [inH][inW][C], channels: [n] rising, or 0 for all (n = C)
  */
 export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geometry, channels: usize, n: i32): void {
@@ -27,10 +34,34 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
   const filter = (g.kernelH * g.kernelW) << 2;
   for (let oy = 0; oy < g.outH; oy += band) {
     const oyEnd = min(oy + band, g.outH);
-    if (ASC_FEATURE_SIMD) {
-      for (let j = 0; j < n; j += 4) block<v128>(dw + j * filter, dy, x, g, channels, j, min(4, n - j), oy, oyEnd);
-    } else {
-      for (let j = 0; j < n; j++) block<f32>(dw + j * filter, dy, x, g, channels, j, 1, oy, oyEnd);
+    let j = 0;
+    while (j < n) {
+      const at = dw + j * filter;
+      const first = offset(channels, j);
+      if (ASC_FEATURE_SIMD) {
+        // Which of the next eight channels are wanted. From four on, computing all eight costs less than a gather.
+        let wanted = 0;
+        let count = 0;
+        while (count < 8 && j + count < n) {
+          const lane = (offset(channels, j + count) - first) >> 2;
+          if (lane > 7) break;
+          wanted |= 1 << lane;
+          count++;
+        }
+        if (count > 3 && first + 32 <= g.inC << 2) {
+          pair<v128>(at, dy + first, x + first, g, 16, wanted, oy, oyEnd);
+          j += count;
+          continue;
+        }
+        if (j + 3 <= n) {
+          gather(at, dy + first, x + first, g, channels, j, min(4, n - j), oy, oyEnd);
+          j += 4;
+          continue;
+        }
+      }
+      const count = min(2, n - j);
+      pair<f32>(at, dy + first, x + first, g, offset(channels, j + count - 1) - first, count == 2 ? 3 : 1, oy, oyEnd);
+      j += 2;
     }
   }
 }
@@ -40,8 +71,30 @@ function offset(channels: usize, j: i32): i32 {
   return (channels ? <i32>load<u16>(channels + (j << 1)) : j) << 2;
 }
 
-/** One register of channels, `count` of them wanted, and a band of output rows; dw: [count][kernelH][kernelW]. */
-function block<V>(
+/**
+ * Two registers of channels, `other` bytes apart. Bits of `wanted` say which channels have a row of dw.
+ * dw: [wanted channels][kernelH][kernelW]
+ */
+function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, wanted: i32, oy: i32, oyEnd: i32): void {
+  let kx = 0;
+  while (kx < g.kernelW) {
+    const left = g.kernelW - kx;
+    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers.
+    if (left == 3 || left >= 5) {
+      Taps.pair<V>(3, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
+      kx += 3;
+    } else if (left >= 2) {
+      Taps.pair<V>(2, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
+      kx += 2;
+    } else {
+      Taps.pair<V>(1, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
+      kx += 1;
+    }
+  }
+}
+
+/** Any `count` channels, up to four, from row j of the list. dw: [count][kernelH][kernelW] */
+function gather(
   dw: usize,
   dy: usize,
   x: usize,
@@ -56,37 +109,127 @@ function block<V>(
   const first = offset(channels, j);
   const o1 = offset(channels, j + min(1, count - 1)) - first;
   const o2 = offset(channels, j + min(2, count - 1)) - first;
-  const o3 = offset(channels, j + min(3, count - 1)) - first;
-  const kernelW = g.kernelW;
-  for (let ky = 0; ky < g.kernelH; ky++) {
-    let kx = 0;
-    while (kx < kernelW) {
-      const left = kernelW - kx;
-      const at = dw + ((ky * kernelW + kx) << 2);
-      if (left >= 7) {
-        Row.sums<V>(7, at, dy + first, x + first, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 7;
-      } else if (left >= 5) {
-        Row.sums<V>(5, at, dy + first, x + first, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 5;
-      } else if (left >= 3) {
-        Row.sums<V>(3, at, dy + first, x + first, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 3;
-      } else {
-        Row.sums<V>(1, at, dy + first, x + first, g, o1, o2, o3, count, oy, oyEnd, ky, kx);
-        kx += 1;
-      }
+  const o3 = offset(channels, j + count - 1) - first;
+  const wanted = (1 << count) - 1;
+  let kx = 0;
+  while (kx < g.kernelW) {
+    const left = g.kernelW - kx;
+    if (left >= 7) {
+      Taps.gather(7, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 7;
+    } else if (left >= 5) {
+      Taps.gather(5, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 5;
+    } else if (left >= 3) {
+      Taps.gather(3, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 3;
+    } else {
+      Taps.gather(1, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
+      kx += 1;
     }
   }
 }
 
-class Row {
-  /**
-   * Taps kx to kx + taps - 1 of kernel row ky. `taps` is a constant where this is inlined, so that the window and the
-   * sums that it does not need disappear.
-   */
+/** The innermost loops. `taps` is a constant where they are inlined, so that what it does not need disappears. */
+class Taps {
+  /** Taps kx to kx + taps - 1 of every kernel row, two registers of channels. */
   @inline
-  static sums<V>(
+  static pair<V>(
+    taps: i32,
+    dw: usize,
+    dy: usize,
+    x: usize,
+    g: Geometry,
+    other: i32,
+    wanted: i32,
+    oy: i32,
+    oyEnd: i32,
+    kx: i32,
+  ): void {
+    const zero = Lanes.splat<V>(0);
+    const pixel = g.inC << 2;
+    const step = g.strideW * pixel;
+    const inW = g.inW;
+    const outW = g.outW;
+    // All taps are inside the image for ox in [start, end).
+    const lead = g.padLeft - kx;
+    const room = inW - taps + lead;
+    const start = min(outW, max(0, (lead + g.strideW - 1) / g.strideW));
+    const end = max(start, room < 0 ? 0 : min(outW, room / g.strideW + 1));
+    const filter = (g.kernelH * g.kernelW) << 2;
+    for (let ky = 0; ky < g.kernelH; ky++) {
+      let a0 = zero;
+      let a1 = zero;
+      let a2 = zero;
+      let b0 = zero;
+      let b1 = zero;
+      let b2 = zero;
+      for (let row = oy; row < oyEnd; row++) {
+        const iy = row * g.strideH - g.padTop + ky;
+        if (<u32>iy >= <u32>g.inH) continue;
+        let from = x + (iy * inW - lead) * pixel;
+        let gradient = dy + row * outW * pixel;
+        let ox = 0;
+        while (ox < outW) {
+          if (ox == start) {
+            for (; ox < end; ox++) {
+              const d = load<V>(gradient);
+              const e = load<V>(gradient + other);
+              let at = from;
+              a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
+              b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
+              if (taps > 1) {
+                at += pixel;
+                a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+                b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
+              }
+              if (taps > 2) {
+                at += pixel;
+                a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
+                b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
+              }
+              from += step;
+              gradient += pixel;
+            }
+            if (ox >= outW) break;
+          }
+          const d = load<V>(gradient);
+          const e = load<V>(gradient + other);
+          let at = from;
+          let column = ox * g.strideW - lead;
+          if (<u32>column < <u32>inW) {
+            a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
+            b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
+          }
+          if (taps > 1) {
+            at += pixel;
+            if (<u32>++column < <u32>inW) {
+              a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+              b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
+            }
+          }
+          if (taps > 2) {
+            at += pixel;
+            if (<u32>++column < <u32>inW) {
+              a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
+              b2 = Lanes.mulAdd<V>(b2, load<V>(at + other), e);
+            }
+          }
+          from += step;
+          gradient += pixel;
+          ox++;
+        }
+      }
+      let to = dw + ((ky * g.kernelW + kx) << 2);
+      addPair<V>(to, a0, b0, filter, wanted);
+      if (taps > 1) addPair<V>((to += 4), a1, b1, filter, wanted);
+      if (taps > 2) addPair<V>((to += 4), a2, b2, filter, wanted);
+    }
+  }
+
+  /** Taps kx to kx + taps - 1 of every kernel row, four channels at the offsets 0, o1, o2, o3. */
+  @inline
+  static gather(
     taps: i32,
     dw: usize,
     dy: usize,
@@ -95,104 +238,113 @@ class Row {
     o1: i32,
     o2: i32,
     o3: i32,
-    count: i32,
+    wanted: i32,
     oy: i32,
     oyEnd: i32,
-    ky: i32,
     kx: i32,
   ): void {
-    const zero = Lanes.splat<V>(0);
+    const zero = f32x4.splat(0);
     const pixel = g.inC << 2;
     const inW = g.inW;
     const outW = g.outW;
     const stride = g.strideW;
-    let a0 = zero;
-    let a1 = zero;
-    let a2 = zero;
-    let a3 = zero;
-    let a4 = zero;
-    let a5 = zero;
-    let a6 = zero;
-    for (; oy < oyEnd; oy++) {
-      const iy = oy * g.strideH - g.padTop + ky;
-      if (<u32>iy >= <u32>g.inH) continue;
-      // x1..x6 are the newest columns: a window of n taps ends at x6 and starts at x(7 - n).
-      let x0 = zero;
-      let x1 = zero;
-      let x2 = zero;
-      let x3 = zero;
-      let x4 = zero;
-      let x5 = zero;
-      let x6 = zero;
-      let column = kx - g.padLeft;
-      let from = x + (iy * inW + column) * pixel;
-      let gradient = dy + oy * outW * pixel;
-      let steps = taps;
-      for (let ox = 0; ox < outW; ox++) {
-        do {
-          if (taps > 6) x0 = x1;
-          if (taps > 5) x1 = x2;
-          if (taps > 4) x2 = x3;
-          if (taps > 3) x3 = x4;
-          if (taps > 2) x4 = x5;
-          if (taps > 1) x5 = x6;
-          x6 = <u32>column < <u32>inW ? Row.pick<V>(from, o1, o2, o3) : zero;
-          column++;
-          from += pixel;
-        } while (--steps);
-        steps = stride;
-        const d = Row.pick<V>(gradient, o1, o2, o3);
-        gradient += pixel;
-        if (taps > 6) a0 = Lanes.mulAdd<V>(a0, x0, d);
-        if (taps > 5) a1 = Lanes.mulAdd<V>(a1, x1, d);
-        if (taps > 4) a2 = Lanes.mulAdd<V>(a2, x2, d);
-        if (taps > 3) a3 = Lanes.mulAdd<V>(a3, x3, d);
-        if (taps > 2) a4 = Lanes.mulAdd<V>(a4, x4, d);
-        if (taps > 1) a5 = Lanes.mulAdd<V>(a5, x5, d);
-        a6 = Lanes.mulAdd<V>(a6, x6, d);
-      }
-    }
     const filter = (g.kernelH * g.kernelW) << 2;
-    if (taps > 6) addLanes<V>(dw + ((taps - 7) << 2), a0, filter, count);
-    if (taps > 5) addLanes<V>(dw + ((taps - 6) << 2), a1, filter, count);
-    if (taps > 4) addLanes<V>(dw + ((taps - 5) << 2), a2, filter, count);
-    if (taps > 3) addLanes<V>(dw + ((taps - 4) << 2), a3, filter, count);
-    if (taps > 2) addLanes<V>(dw + ((taps - 3) << 2), a4, filter, count);
-    if (taps > 1) addLanes<V>(dw + ((taps - 2) << 2), a5, filter, count);
-    addLanes<V>(dw + ((taps - 1) << 2), a6, filter, count);
+    for (let ky = 0; ky < g.kernelH; ky++) {
+      let a0 = zero;
+      let a1 = zero;
+      let a2 = zero;
+      let a3 = zero;
+      let a4 = zero;
+      let a5 = zero;
+      let a6 = zero;
+      for (let row = oy; row < oyEnd; row++) {
+        const iy = row * g.strideH - g.padTop + ky;
+        if (<u32>iy >= <u32>g.inH) continue;
+        // A window of n columns ends at x6, the newest, and starts at x(7 - n).
+        let x0 = zero;
+        let x1 = zero;
+        let x2 = zero;
+        let x3 = zero;
+        let x4 = zero;
+        let x5 = zero;
+        let x6 = zero;
+        let column = kx - g.padLeft;
+        let from = x + (iy * inW + column) * pixel;
+        let gradient = dy + row * outW * pixel;
+        let steps = taps;
+        for (let ox = 0; ox < outW; ox++) {
+          do {
+            if (taps > 6) x0 = x1;
+            if (taps > 5) x1 = x2;
+            if (taps > 4) x2 = x3;
+            if (taps > 3) x3 = x4;
+            if (taps > 2) x4 = x5;
+            if (taps > 1) x5 = x6;
+            x6 = <u32>column < <u32>inW ? Taps.lanes(from, o1, o2, o3) : zero;
+            column++;
+            from += pixel;
+          } while (--steps);
+          steps = stride;
+          const d = Taps.lanes(gradient, o1, o2, o3);
+          gradient += pixel;
+          if (taps > 6) a0 = Lanes.mulAdd<v128>(a0, x0, d);
+          if (taps > 5) a1 = Lanes.mulAdd<v128>(a1, x1, d);
+          if (taps > 4) a2 = Lanes.mulAdd<v128>(a2, x2, d);
+          if (taps > 3) a3 = Lanes.mulAdd<v128>(a3, x3, d);
+          if (taps > 2) a4 = Lanes.mulAdd<v128>(a4, x4, d);
+          if (taps > 1) a5 = Lanes.mulAdd<v128>(a5, x5, d);
+          a6 = Lanes.mulAdd<v128>(a6, x6, d);
+        }
+      }
+      let to = dw + ((ky * g.kernelW + kx + taps - 1) << 2);
+      addLanes(to, a6, filter, wanted);
+      if (taps > 1) addLanes((to -= 4), a5, filter, wanted);
+      if (taps > 2) addLanes((to -= 4), a4, filter, wanted);
+      if (taps > 3) addLanes((to -= 4), a3, filter, wanted);
+      if (taps > 4) addLanes((to -= 4), a2, filter, wanted);
+      if (taps > 5) addLanes((to -= 4), a1, filter, wanted);
+      if (taps > 6) addLanes((to -= 4), a0, filter, wanted);
+    }
   }
 
-  /** The channels of one position: one load where they are neighbours. */
+  /** Four channels of one position: one load where they are neighbours. */
   @inline
-  static pick<V>(at: usize, o1: i32, o2: i32, o3: i32): V {
-    if (isVector<V>()) {
-      return o3 == 12
-        ? v128.load(at)
-        : v128.load32_lane(
-            at + o3,
-            v128.load32_lane(at + o2, v128.load32_lane(at + o1, v128.load32_zero(at), 1), 2),
-            3,
-          );
-    } else {
-      return load<f32>(at);
-    }
+  static lanes(at: usize, o1: i32, o2: i32, o3: i32): v128 {
+    if (o3 == 12) return v128.load(at);
+    let lanes = v128.load32_zero(at);
+    lanes = v128.load32_lane(at + o1, lanes, 1);
+    lanes = v128.load32_lane(at + o2, lanes, 2);
+    return v128.load32_lane(at + o3, lanes, 3);
   }
 }
 
-/** Adds each wanted lane of `sums` to its channel's filter. */
-function addLanes<V>(dw: usize, sums: V, filter: i32, count: i32): void {
+/** Adds the wanted lanes of two registers to their channels' filters, which are `filter` bytes apart. */
+function addPair<V>(dw: usize, a: V, b: V, filter: i32, wanted: i32): void {
   if (isVector<V>()) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
-    if (count < 2) return;
-    dw += filter;
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
-    if (count < 3) return;
-    dw += filter;
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
-    if (count < 4) return;
-    dw += filter;
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
+    addLanes(addLanes(dw, a, filter, wanted), b, filter, wanted >> 4);
   } else {
-    store<f32>(dw, load<f32>(dw) + sums);
+    store<f32>(dw, load<f32>(dw) + a);
+    if (wanted & 2) store<f32>(dw + filter, load<f32>(dw + filter) + b);
   }
+}
+
+/** Adds the lanes whose bit is set in `wanted` to the filters from dw on; returns the place of the next filter. */
+function addLanes(dw: usize, sums: v128, filter: i32, wanted: i32): usize {
+  if (wanted & 1) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
+    dw += filter;
+  }
+  if (wanted & 2) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
+    dw += filter;
+  }
+  if (wanted & 4) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
+    dw += filter;
+  }
+  if (wanted & 8) {
+    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
+    dw += filter;
+  }
+  return dw;
 }

@@ -18,16 +18,15 @@
  *        +---+---+---+-+
  *
  * a is read where it lies, by a pointer a row and a stride along k, so that a list of channels costs nothing.
- * Rows that don't fill a tile go one by one; a tile of fewer columns goes over a copy in scratch, so that nothing
- * outside c is written.
+ * A tile that isn't filled, by rows or by columns, goes over a copy in scratch, so that nothing outside c is written;
+ * a missing fourth row repeats the third. One or two rows go one by one.
  *
  * Every sum starts at `start` and adds its products in the order of k, in both binaries and whatever the tile: scalar
  * and SIMD give the same bits.
  */
 
-/** Rows and columns of a tile. */
-const TILE_ROWS: i32 = ASC_FEATURE_SIMD ? 4 : 2;
-const TILE_COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 4;
+import { row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x8 } from './tile';
+
 /** Rows of b in a panel: 8 KB in SIMD, which leaves the first-level cache room for rows of a. */
 const K_BLOCK: i32 = 256;
 /** Up to so many rows, b is read where it lies. */
@@ -80,43 +79,33 @@ export function gemm(
       }
       let at = c + ((<usize>j0) << 2);
       for (let i = 0; i < rows; ) {
-        const count = rows - i < TILE_ROWS ? 1 : TILE_ROWS;
-        let tile = at;
-        let tileRow = cRow;
-        if (!whole) {
-          tile = edge;
-          tileRow = TILE_COLUMNS * 4;
-          if (resume) copy_rows(tile, tileRow, at, cRow, count, width);
+        let count = rows - i;
+        if (count < 3 && count < TILE_ROWS) count = 1;
+        else if (!whole) count = min(count, TILE_ROWS);
+        else if (count > TILE_ROWS) count &= -TILE_ROWS;
+        const inside = whole && (count == 1 || count >= TILE_ROWS);
+        let to = at;
+        let toRow = cRow;
+        if (!inside) {
+          to = edge;
+          toRow = TILE_COLUMNS * 4;
+          if (resume) copy_rows(to, toRow, at, cRow, count, width);
         }
-        const start = resume ? tile : scratch;
-        const startRow: usize = resume ? tileRow : 0;
-        const row0 = row(block, aRow, list, i);
+        const start = resume ? to : scratch;
+        const startRow: usize = resume ? toRow : 0;
         if (count == 1) {
-          tile_of_one(tile, start, row0, aStep, panel, panelRow, steps, floor, ceiling);
+          tile_of_one(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
         } else if (ASC_FEATURE_SIMD) {
-          // biome-ignore format: one matrix a line
-          tile_4x8(
-            tile, tileRow, start, startRow, row0, row(block, aRow, list, i + 1), row(block, aRow, list, i + 2),
-            row(block, aRow, list, i + 3), aStep, panel, panelRow, steps, floor, ceiling,
-          );
+          tiles_4x8(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         } else {
-          // biome-ignore format: one matrix a line
-          tile_2x4(
-            tile, tileRow, start, startRow, row0, row(block, aRow, list, i + 1), aStep, panel, panelRow, steps, floor,
-            ceiling,
-          );
+          tiles_2x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         }
-        if (!whole) copy_rows(at, cRow, tile, tileRow, count, width);
+        if (!inside) copy_rows(at, cRow, to, toRow, count, width);
         i += count;
         at += <usize>count * cRow;
       }
     }
   }
-}
-
-/** Where row i of a begins. */
-function row(a: usize, aRow: usize, list: usize, i: i32): usize {
-  return a + aRow * (list ? <usize>load<u16>(list + ((<usize>i) << 1)) : <usize>i);
 }
 
 /** Copies [rows][width] floats from one row stride to another. */
@@ -140,6 +129,14 @@ function pack(panel: usize, b: usize, bRow: usize, bStep: usize, steps: i32, wid
       }
       return;
     }
+    if (width == TILE_COLUMNS && bRow == 4) {
+      for (; steps >= 4; steps -= 4) {
+        transpose_4x4(panel, b, bStep);
+        transpose_4x4(panel + 16, b + 4 * bStep, bStep);
+        panel += 128;
+        b += 16;
+      }
+    }
   }
   for (let j = 0; j < TILE_COLUMNS; j++) {
     let to = panel + ((<usize>j) << 2);
@@ -159,137 +156,18 @@ function pack(panel: usize, b: usize, bRow: usize, bStep: usize, steps: i32, wid
   }
 }
 
-/** c[4][8] = clip(start + four rows of a times a panel of b). One k a turn: unrolled, V8 spills the sums. */
-// biome-ignore format: one matrix a line
-function tile_4x8(
-  c: usize, cRow: usize, start: usize, startRow: usize, a0: usize, a1: usize, a2: usize, a3: usize, aStep: usize,
-  b: usize, bRow: usize, steps: i32, low: f32, high: f32,
-): void {
-  let c00 = v128.load(start);
-  let c01 = v128.load(start, 16);
-  start += startRow;
-  let c10 = v128.load(start);
-  let c11 = v128.load(start, 16);
-  start += startRow;
-  let c20 = v128.load(start);
-  let c21 = v128.load(start, 16);
-  start += startRow;
-  let c30 = v128.load(start);
-  let c31 = v128.load(start, 16);
-  do {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let s = v128.load32_splat(a0);
-    c00 = f32x4.add(c00, f32x4.mul(s, b0));
-    c01 = f32x4.add(c01, f32x4.mul(s, b1));
-    s = v128.load32_splat(a1);
-    c10 = f32x4.add(c10, f32x4.mul(s, b0));
-    c11 = f32x4.add(c11, f32x4.mul(s, b1));
-    s = v128.load32_splat(a2);
-    c20 = f32x4.add(c20, f32x4.mul(s, b0));
-    c21 = f32x4.add(c21, f32x4.mul(s, b1));
-    s = v128.load32_splat(a3);
-    c30 = f32x4.add(c30, f32x4.mul(s, b0));
-    c31 = f32x4.add(c31, f32x4.mul(s, b1));
-    a0 += aStep;
-    a1 += aStep;
-    a2 += aStep;
-    a3 += aStep;
-    b += bRow;
-  } while (--steps);
-  const floor = f32x4.splat(low);
-  const ceiling = f32x4.splat(high);
-  v128.store(c, f32x4.min(f32x4.max(c00, floor), ceiling));
-  v128.store(c, f32x4.min(f32x4.max(c01, floor), ceiling), 16);
-  c += cRow;
-  v128.store(c, f32x4.min(f32x4.max(c10, floor), ceiling));
-  v128.store(c, f32x4.min(f32x4.max(c11, floor), ceiling), 16);
-  c += cRow;
-  v128.store(c, f32x4.min(f32x4.max(c20, floor), ceiling));
-  v128.store(c, f32x4.min(f32x4.max(c21, floor), ceiling), 16);
-  c += cRow;
-  v128.store(c, f32x4.min(f32x4.max(c30, floor), ceiling));
-  v128.store(c, f32x4.min(f32x4.max(c31, floor), ceiling), 16);
-}
-
-/** c[2][4] = clip(start + two rows of a times a panel of b), without SIMD. */
-// biome-ignore format: one matrix a line
-function tile_2x4(
-  c: usize, cRow: usize, start: usize, startRow: usize, a0: usize, a1: usize, aStep: usize,
-  b: usize, bRow: usize, steps: i32, low: f32, high: f32,
-): void {
-  let c00 = load<f32>(start);
-  let c01 = load<f32>(start, 4);
-  let c02 = load<f32>(start, 8);
-  let c03 = load<f32>(start, 12);
-  start += startRow;
-  let c10 = load<f32>(start);
-  let c11 = load<f32>(start, 4);
-  let c12 = load<f32>(start, 8);
-  let c13 = load<f32>(start, 12);
-  do {
-    const s0 = load<f32>(a0);
-    const s1 = load<f32>(a1);
-    let t = load<f32>(b);
-    c00 += s0 * t;
-    c10 += s1 * t;
-    t = load<f32>(b, 4);
-    c01 += s0 * t;
-    c11 += s1 * t;
-    t = load<f32>(b, 8);
-    c02 += s0 * t;
-    c12 += s1 * t;
-    t = load<f32>(b, 12);
-    c03 += s0 * t;
-    c13 += s1 * t;
-    a0 += aStep;
-    a1 += aStep;
-    b += bRow;
-  } while (--steps);
-  store_clipped(c, c00, c01, c02, c03, low, high);
-  store_clipped(c + cRow, c10, c11, c12, c13, low, high);
-}
-
-/** One row of a tile: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
-// biome-ignore format: one matrix a line
-function tile_of_one(
-  c: usize, start: usize, a: usize, aStep: usize, b: usize, bRow: usize, steps: i32, low: f32, high: f32,
-): void {
-  if (ASC_FEATURE_SIMD) {
-    let c0 = v128.load(start);
-    let c1 = v128.load(start, 16);
-    do {
-      const s = v128.load32_splat(a);
-      c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
-      c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
-      a += aStep;
-      b += bRow;
-    } while (--steps);
-    const floor = f32x4.splat(low);
-    const ceiling = f32x4.splat(high);
-    v128.store(c, f32x4.min(f32x4.max(c0, floor), ceiling));
-    v128.store(c, f32x4.min(f32x4.max(c1, floor), ceiling), 16);
-  } else {
-    let c0 = load<f32>(start);
-    let c1 = load<f32>(start, 4);
-    let c2 = load<f32>(start, 8);
-    let c3 = load<f32>(start, 12);
-    do {
-      const s = load<f32>(a);
-      c0 += s * load<f32>(b);
-      c1 += s * load<f32>(b, 4);
-      c2 += s * load<f32>(b, 8);
-      c3 += s * load<f32>(b, 12);
-      a += aStep;
-      b += bRow;
-    } while (--steps);
-    store_clipped(c, c0, c1, c2, c3, low, high);
-  }
-}
-
-function store_clipped(c: usize, c0: f32, c1: f32, c2: f32, c3: f32, low: f32, high: f32): void {
-  store<f32>(c, min(max(c0, low), high));
-  store<f32>(c, min(max(c1, low), high), 4);
-  store<f32>(c, min(max(c2, low), high), 8);
-  store<f32>(c, min(max(c3, low), high), 12);
+/** to[k][j] = from[j][k] of 4 x 4 floats, at a row stride of a panel and of fromRow. */
+function transpose_4x4(to: usize, from: usize, fromRow: usize): void {
+  const r0 = v128.load(from);
+  const r1 = v128.load(from + fromRow);
+  const r2 = v128.load(from + 2 * fromRow);
+  const r3 = v128.load(from + 3 * fromRow);
+  const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+  v128.store(to, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), 32);
+  v128.store(to, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), 64);
+  v128.store(to, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), 96);
 }

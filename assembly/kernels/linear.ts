@@ -1,5 +1,6 @@
 /** Fully connected layer on one vector: each weight is used once, so that there is nothing to tile or pack. */
 import { Geometry } from './geometry';
+import { clip } from './tile';
 
 /** Bytes of scratch that the three kernels need: none. */
 export function linear_scratch(g: Geometry): i32 {
@@ -15,7 +16,7 @@ export function linear_forward(out: usize, x: usize, w: usize, b: usize, scratch
   const low: f32 = g.activation ? 0 : -Infinity;
   const high: f32 = g.activation ? g.limit : Infinity;
   for (let o = g.outC; o > 0; o--) {
-    store<f32>(out, min(max(load<f32>(b) + dot(w, x, inputs), low), high));
+    store<f32>(out, clip(load<f32>(b) + dot(w, x, inputs), low, high));
     out += 4;
     b += 4;
     w += (<usize>inputs) << 2;
@@ -106,6 +107,15 @@ function add_scaled(y: usize, a: f32, x: usize, n: i32): void {
     const s = f32x4.splat(a);
     for (; n >= 4; n -= 4) {
       v128.store(y, f32x4.add(v128.load(y), f32x4.mul(s, v128.load(x))));
+      y += 16;
+      x += 16;
+    }
+  } else {
+    for (; n >= 4; n -= 4) {
+      store<f32>(y, load<f32>(y) + a * load<f32>(x));
+      store<f32>(y, load<f32>(y, 4) + a * load<f32>(x, 4), 4);
+      store<f32>(y, load<f32>(y, 8) + a * load<f32>(x, 8), 8);
+      store<f32>(y, load<f32>(y, 12) + a * load<f32>(x, 12), 12);
       y += 16;
       x += 16;
     }

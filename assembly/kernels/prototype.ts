@@ -1,5 +1,6 @@
 /**
- * Cosine-prototype cross-entropy (docs: the method's loss): prototypes are the class means of the support samples'
+ * Cosine-prototype cross-entropy: Snell et al., Prototypical networks (NeurIPS 2017), with cosine similarity and a
+ * temperature, as TinyTrain (Kwon et al., ICML 2024) adapts with. Prototypes are the class means of the support samples'
  * features, c_k; a query f is scored by cos_k = f . c_k / (|f| |c_k|), and
  *
  *   loss = -log softmax(temperature * cos)[label],

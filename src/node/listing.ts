@@ -50,11 +50,13 @@ async function listFolder(root: string): Promise<Listing> {
 /** Entry names as they are read, though some programs write zips with '\' between folders. */
 const entryPath = (name: string) => name.replaceAll('\\', '/').replace(/^(\.?\/)+/, '');
 
-async function listZip(root: string): Promise<Listing> {
+/** Lists a .zip, or with `inner` a folder inside it. */
+async function listZip(root: string, inner = ''): Promise<Listing> {
   const bytes = await readBytes(root);
+  const below = (name: string) => entryPath(name).slice(inner.length);
   const unzip = (wanted: (path: string) => boolean): Unzipped => {
     try {
-      return unzipSync(bytes, { filter: (entry) => wanted(entryPath(entry.name)) });
+      return unzipSync(bytes, { filter: ({ name }) => entryPath(name).startsWith(inner) && wanted(below(name)) });
     } catch (error) {
       throw new Error(`${root}: damaged or not a zip (${(error as Error).message})`);
     }
@@ -62,7 +64,7 @@ async function listZip(root: string): Promise<Listing> {
   const files: string[] = [];
   const folders = new Set<string>();
   unzip((path) => {
-    if (littered(path.replace(/\/$/, ''))) return false;
+    if (path === '' || littered(path.replace(/\/$/, ''))) return false;
     if (!path.endsWith('/')) files.push(path);
     const parts = path.split('/').slice(0, -1);
     for (let i = 1; i <= parts.length; i++) folders.add(parts.slice(0, i).join('/'));
@@ -74,14 +76,18 @@ async function listZip(root: string): Promise<Listing> {
     read: async (names) => {
       const wanted = new Set(names);
       const found = new Map<string, Uint8Array>();
-      for (const [name, data] of Object.entries(unzip((path) => wanted.has(path)))) found.set(entryPath(name), data);
+      for (const [name, data] of Object.entries(unzip((path) => wanted.has(path)))) found.set(below(name), data);
       return names.map((name) => found.get(name)!);
     },
   };
 }
 
-/** Lists a folder or a .zip. */
+/** Lists a folder, a .zip, or a folder inside a .zip (`data.zip/train`). */
 export async function list(root: string): Promise<Listing> {
+  const inside = /^(.*\.zip)[/\\]+(.+?)[/\\]*$/i.exec(root);
+  if (inside && (await stat(inside[1]!).catch(() => undefined))?.isFile()) {
+    return listZip(inside[1]!, `${inside[2]!.replaceAll('\\', '/')}/`);
+  }
   let folder: boolean;
   try {
     folder = (await stat(root)).isDirectory();
@@ -123,7 +129,10 @@ export function classesOf(root: string, { files, folders }: Pick<Listing, 'files
   const classes = new Map<string, string[]>();
   for (const folder of names) {
     const deeper = files.find((file) => file.startsWith(`${folder}/`) && parent(file) !== folder);
-    if (deeper) throw new Error(`${root}/${deeper}: lies deeper than one folder a class; ${FORM}`);
+    if (deeper)
+      throw new Error(
+        `${root}/${deeper}: lies deeper than one folder a class; ${FORM} (${root}/${deeper.split('/')[0]} may be one)`,
+      );
     const own = byParent.get(folder) ?? [];
     const strange = own.find((file) => !IMAGE.test(file));
     if (strange) throw new Error(`${root}/${strange}: not an image (png, jpeg, webp, gif, tiff or avif); remove it`);

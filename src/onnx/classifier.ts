@@ -1,5 +1,5 @@
 import { OnnxError, shown } from './error.js';
-import { type Graph, nearNames } from './graph.js';
+import { ancestors, type Graph, nearNames } from './graph.js';
 import type { NodeProto } from './proto.js';
 import { type Translation, translate } from './translate.js';
 
@@ -48,8 +48,7 @@ function withoutTrailing(graph: Graph, output: string): string {
 function classifierInput(graph: Graph, output: string): { input: string; onlyAt1x1: boolean } | undefined {
   const node = producer(graph, output);
   if (!node) return undefined;
-  const isConstant = (tensor: string | undefined) =>
-    tensor !== undefined && (graph.initializers.has(tensor) || producer(graph, tensor)?.op === 'Constant');
+  const isConstant = (tensor: string | undefined) => tensor !== undefined && !dependsOnInput(graph, tensor);
   if (node.op === 'Add') {
     const [a, b] = node.inputs;
     const product = isConstant(a) ? b : isConstant(b) ? a : undefined;
@@ -61,4 +60,10 @@ function classifierInput(graph: Graph, output: string): { input: string; onlyAt1
   // What is no activation, or no constant where one must be, is refused when the whole is translated.
   if (isConstant(input)) return undefined;
   return { input, onlyAt1x1: node.op === 'Conv' };
+}
+
+function dependsOnInput(graph: Graph, tensor: string): boolean {
+  return (
+    graph.inputs.has(tensor) || ancestors(graph, tensor).some((node) => node.inputs.some((n) => graph.inputs.has(n)))
+  );
 }

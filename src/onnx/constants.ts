@@ -5,6 +5,8 @@ import { type Constant, count, isFloat, isInteger } from './tensor.js';
 
 /** Most dimensions of a constant. */
 const MAX_RANK = 8;
+/** Most entries of a list: those that exporters compute are shapes and pads. */
+const MAX_LIST = 65536;
 
 /** Operators on constants that an import computes: what exporters make of shapes, pads and weights. */
 export const CONSTANT_OPERATORS: Record<string, (node: Node) => Constant> = {
@@ -39,6 +41,11 @@ function made(node: Node, dims: number[], data: Constant['data'], integer: boole
   return { name: node.proto.outputs[0]!, dims, data, integer };
 }
 
+/** Refuses a list that is about to become too long: concatenated with itself, it would soon fill the memory. */
+function limitList(node: Node, length: number): void {
+  if (length > MAX_LIST) node.refuse(`makes a list of ${length} constants; supported are ${MAX_LIST}`);
+}
+
 /** The same values with other dimensions. */
 function resized(node: Node, dims: number[]): Constant {
   const { data, integer } = input(node, 0);
@@ -71,8 +78,8 @@ function cast(node: Node): Constant {
   const to = node.int('to', 0);
   if (!isFloat(to) && !isInteger(to)) node.refuse(`to element type ${to} is not supported`);
   if (integer === isInteger(to)) return made(node, dims, data, integer);
-  node.spend(data.length);
-  return made(node, dims, isInteger(to) ? Array.from(data, Math.trunc) : Float64Array.from(data), isInteger(to));
+  node.spend(2 * data.length);
+  return made(node, dims, isInteger(to) ? Float64Array.from(data, Math.trunc) : Float64Array.from(data), isInteger(to));
 }
 
 function transpose(node: Node): Constant {
@@ -99,7 +106,7 @@ function picked(
   start: number,
 ): Constant['data'] {
   const total = count(size);
-  node.spend(total);
+  node.spend(2 * total);
   const result = new Float64Array(total);
   const index = size.map(() => 0);
   let at = start;
@@ -124,7 +131,7 @@ function gather(node: Node): Constant {
   const { dims, data, integer } = input(node, 0);
   const indices = input(node, 1);
   if (dims.length !== 1 || node.int('axis', 0) > 0) node.refuse(`from [${dims}] is not supported; supported are lists`);
-  node.spend(indices.data.length);
+  limitList(node, indices.data.length);
   const values = Array.from(indices.data, (index) => {
     const value = data[index < 0 ? index + data.length : index];
     return value ?? node.refuse(`index ${index} is outside [${dims}]`);
@@ -164,7 +171,10 @@ function concat(node: Node): Constant {
   if (parts.some((part) => part.dims.length !== 1) || ![0, -1].includes(node.int('axis', 0))) {
     node.refuse('of constants that are not lists is not supported');
   }
-  node.spend(parts.reduce((sum, part) => sum + part.data.length, 0));
+  limitList(
+    node,
+    parts.reduce((sum, part) => sum + part.data.length, 0),
+  );
   const data = parts.flatMap((part) => Array.from(part.data));
   return made(
     node,
@@ -177,10 +187,8 @@ function concat(node: Node): Constant {
 function constantOfShape(node: Node): Constant {
   const dims = list(node, 'shape', 0);
   const value = node.tensor('value') ?? { name: '', dims: [1], data: [0], integer: false };
-  if (!dims.every((n) => Number.isInteger(n) && n >= 0) || count(dims) > 65536) {
-    node.refuse(`size [${dims}] is out of range`);
-  }
-  node.spend(count(dims));
+  if (!dims.every((n) => Number.isInteger(n) && n >= 0)) node.refuse(`size [${dims}] is out of range`);
+  limitList(node, count(dims));
   return made(node, dims, new Array<number>(count(dims)).fill(value.data[0] ?? 0), value.integer);
 }
 
@@ -193,9 +201,10 @@ function arithmetic(node: Node, compute: (a: number, b: number, integer: boolean
     node.refuse(`of constants [${a.dims}] and [${b.dims}] is not supported; supported are equal sizes`);
   }
   const integer = a.integer && b.integer;
-  node.spend(long.data.length);
+  node.spend(2 * long.data.length);
   const at = (part: Constant, i: number) => part.data[part.data.length === 1 ? 0 : i]!;
-  const data = Array.from({ length: long.data.length }, (_, i) => compute(at(a, i), at(b, i), integer));
+  const data = new Float64Array(long.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = compute(at(a, i), at(b, i), integer);
   if (integer && !data.every(Number.isFinite)) node.refuse(`divides ${shown(a.name)} by 0`);
   return made(node, a.dims.length >= b.dims.length ? a.dims : b.dims, data, integer);
 }

@@ -1,7 +1,7 @@
 import { modelProblem } from '../model/check.js';
 import type { Model } from '../model/model.js';
 import { translateFeatures } from './classifier.js';
-import { OnnxError } from './error.js';
+import { OnnxError, shown } from './error.js';
 import { foldSteps } from './fold.js';
 import { indexGraph } from './graph.js';
 import { preprocessing } from './preprocessing.js';
@@ -27,6 +27,10 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Mod
   const { steps, result } = translateFeatures(graph, options.features);
   const input = steps.find((step) => step.op === 'input');
   if (!input) throw new OnnxError('the network has no image as input');
+  if (steps.every((step) => step.op === 'input')) {
+    const features = options.features ?? graph.outputs[0]!;
+    throw new OnnxError(`nothing is computed between the image and ${shown(features)}: the network has no operators`);
+  }
   const operators = foldSteps(steps, result.step);
   const name = options.name ?? (graph.name || 'model');
   const model = { name, input: input.out, ...preprocessing(input.out[2], options.mean, options.std), operators };

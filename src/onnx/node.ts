@@ -95,19 +95,14 @@ export class Node {
     return tensor && readTensor({ ...tensor, name: tensor.name || `${name} of ${this.label}` });
   }
 
-  /** An attribute whose type field, if it has one, is the expected one. */
+  /** An attribute, if its type field says the expected type. */
   #attribute(name: string, type: number): AttributeProto | undefined {
     const attribute = this.proto.attributes.get(name);
     if (!attribute) return undefined;
-    const found = [attribute.float, attribute.int, attribute.string, attribute.tensor];
-    const whole = type > 4 || found[type - 1] !== undefined;
-    // A writer may leave out a value that is its type's default: then the type alone says what it is.
-    if ((attribute.type !== 0 && attribute.type !== type) || (!whole && attribute.type === 0)) {
+    if (attribute.type !== type || (type === 4 && !attribute.tensor))
       this.refuse(`attribute ${name} is not of its type`);
-    }
-    if (!whole && type === 4) this.refuse(`attribute ${name} has no value`);
-    if (!whole) return { ...attribute, float: 0, int: 0, string: '' };
-    return attribute;
+    // A writer may leave out a value that is the default of its type.
+    return { ...attribute, float: attribute.float ?? 0, int: attribute.int ?? 0, string: attribute.string ?? '' };
   }
 
   /** True if the node has an input at this position. */

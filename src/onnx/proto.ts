@@ -1,10 +1,8 @@
-import { PbfReader } from 'pbf';
 import { OnnxError, shown } from './error.js';
+import { damaged, Reader } from './reader.js';
 
 /** The parts of an ONNX file that an import reads; field numbers are those of onnx.proto. */
 export interface ModelProto {
-  irVersion: number;
-  producer: string;
   graph: GraphProto;
   /** Versions of the operator sets by domain; the domain of the standard operators is empty. */
   opsets: Map<string, number>;
@@ -36,7 +34,7 @@ export interface AttributeProto {
   tensor?: TensorProto;
   floats: number[];
   ints: number[];
-  /** The field `type`: 1 float, 2 int, 3 string, 4 tensor, 6 floats, 7 ints; 0 if the file does not say. */
+  /** The field `type`: 1 float, 2 int, 3 string, 4 tensor, 6 floats, 7 ints. */
   type: number;
 }
 
@@ -61,124 +59,6 @@ export interface ValueInfoProto {
   dims?: (number | null)[];
 }
 
-const VARINT = 0;
-const FIXED64 = 1;
-const BYTES = 2;
-const FIXED32 = 5;
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/**
- * The bounds that PbfReader does not keep: every length is checked against the message around it before anything is
- * read or allocated, and a field of another wire type than its schema's is an error.
- */
-class Reader {
-  readonly pbf: PbfReader;
-  /** End of the message that is being read. */
-  #end: number;
-
-  constructor(bytes: Uint8Array) {
-    this.pbf = new PbfReader(bytes);
-    this.#end = bytes.length;
-  }
-
-  /** Calls `field` for each field up to the end of the current message; what it does not read is skipped. */
-  fields(what: string, field: (number: number) => void): void {
-    const { pbf } = this;
-    const end = this.#end;
-    while (pbf.pos < end) {
-      const tag = pbf.readVarint();
-      const at = pbf.pos;
-      pbf.type = tag & 7;
-      if (tag >>> 3 === 0 || at > end) damaged(`${what} has no valid field at byte ${at}`);
-      field(tag >>> 3);
-      if (pbf.pos === at) this.#skip(what);
-      if (pbf.pos > end) damaged(`${what} ends at byte ${end}, in the middle of a field`);
-    }
-  }
-
-  #skip(what: string): void {
-    const { pbf } = this;
-    if (pbf.type === BYTES) this.bytes(what);
-    else if (pbf.type === VARINT || pbf.type === FIXED32 || pbf.type === FIXED64) pbf.skip(pbf.type);
-    else damaged(`${what} has a field of unknown type ${pbf.type} at byte ${pbf.pos}`);
-  }
-
-  #expect(type: number, what: string): void {
-    if (this.pbf.type !== type) damaged(`${what} has wire type ${this.pbf.type} instead of ${type}`);
-  }
-
-  bytes(what: string): Uint8Array {
-    this.#expect(BYTES, what);
-    const length = this.pbf.readVarint();
-    const start = this.pbf.pos;
-    if (start + length > this.#end) damaged(`${what} of ${length} bytes passes the end at byte ${this.#end}`);
-    this.pbf.pos = start + length;
-    return this.pbf.buf.subarray(start, start + length);
-  }
-
-  message<T>(what: string, read: (reader: Reader) => T): T {
-    const end = this.#end;
-    const bytes = this.bytes(what);
-    const after = this.pbf.pos;
-    this.pbf.pos = after - bytes.length;
-    this.#end = after;
-    const result = read(this);
-    this.#end = end;
-    return result;
-  }
-
-  string(what: string): string {
-    const bytes = this.bytes(what);
-    try {
-      return decoder.decode(bytes);
-    } catch {
-      return damaged(`${what} is not UTF-8`);
-    }
-  }
-
-  int(what: string): number {
-    this.#expect(VARINT, what);
-    return this.pbf.readVarint(true);
-  }
-
-  float(what: string): number {
-    this.#expect(FIXED32, what);
-    return this.pbf.readFloat();
-  }
-
-  /** A field of a repeated number, packed or not, appended to `into`. */
-  numbers(what: string, wire: number, into: number[], read: (pbf: PbfReader) => number): void {
-    const { pbf } = this;
-    if (pbf.type !== BYTES) {
-      this.#expect(wire, what);
-      into.push(read(pbf));
-      return;
-    }
-    const length = this.bytes(what).length;
-    const end = pbf.pos;
-    pbf.pos = end - length;
-    while (pbf.pos < end) into.push(read(pbf));
-    if (pbf.pos !== end) damaged(`${what} ends in the middle of a number`);
-  }
-
-  ints(what: string, into: number[]): void {
-    this.numbers(what, VARINT, into, (pbf) => pbf.readVarint(true));
-  }
-
-  floats(what: string, into: number[]): void {
-    this.numbers(what, FIXED32, into, (pbf) => pbf.readFloat());
-  }
-
-  doubles(what: string, into: number[]): void {
-    this.numbers(what, FIXED64, into, (pbf) => pbf.readDouble());
-  }
-}
-
-function damaged(why: string): never {
-  throw new OnnxError(`not an ONNX file, or a damaged one: ${why}`);
-}
-
 /** Reads an ONNX file. Whatever is wrong with its bytes becomes one OnnxError. */
 export function readOnnx(bytes: Uint8Array): ModelProto {
   if (bytes.length === 0) damaged('it is empty');
@@ -192,12 +72,10 @@ export function readOnnx(bytes: Uint8Array): ModelProto {
 
 function readModelProto(r: Reader): ModelProto {
   let irVersion = 0;
-  let producer = '';
   let graph: GraphProto | undefined;
   const opsets = new Map<string, number>();
   r.fields('the model', (field) => {
     if (field === 1) irVersion = r.int('IR version');
-    else if (field === 2) producer = r.string('producer');
     else if (field === 7) {
       if (graph) damaged('it has two graphs');
       graph = r.message('the graph', readGraph);
@@ -208,7 +86,7 @@ function readModelProto(r: Reader): ModelProto {
   });
   if (!graph) return damaged('it has no graph');
   if (irVersion < 1) damaged('it has no IR version');
-  return { irVersion, producer, graph, opsets };
+  return { graph, opsets };
 }
 
 function readOpset(r: Reader): { domain: string; version: number } {

@@ -1,4 +1,3 @@
-import { windowProblem } from '../model/check.js';
 import { type Activation, imageOf, type Node } from './node.js';
 import type { Step } from './step.js';
 
@@ -28,7 +27,10 @@ export function windowOf(node: Node, size: Pair, kernel: Pair): Window {
   const padding: Step['padding'] = [0, 0, 0, 0];
   for (const axis of [0, 1] as const) {
     const outputs = Math.ceil(size[axis] / stride[axis]);
-    const total = Math.max((outputs - 1) * stride[axis] + kernel[axis] - size[axis], 0);
+    const needed = (outputs - 1) * stride[axis] + kernel[axis] - size[axis];
+    // Where strides leave out pixels, runtimes differ in whether the windows are centred.
+    if (needed < -1) node.refuse(`auto_pad ${mode} with stride ${stride[axis]} of kernel ${kernel[axis]} is ambiguous`);
+    const total = Math.max(needed, 0);
     const smaller = Math.floor(total / 2);
     padding[axis] = mode === 'SAME_UPPER' ? smaller : total - smaller;
     padding[axis + 2] = total - padding[axis];
@@ -63,8 +65,12 @@ export function pool(node: Node, op: 'maxPooling' | 'averagePooling'): Activatio
   const window = windowOf(node, [height, width], kernel);
   const { stride, padding } = window;
   const padded = padding.some((n) => n > 0);
-  const ceil = node.flag('ceil_mode', false) && ['NOTSET', ''].includes(node.string('auto_pad', 'NOTSET'));
-  const [outH, outW] = outputSize(node, [height, width], window, ceil);
+  const ceil = node.flag('ceil_mode', false);
+  const mode = node.string('auto_pad', 'NOTSET');
+  const [outH, outW] = outputSize(node, [height, width], window, ceil && !mode.startsWith('SAME'));
+  if (ceil && mode === 'VALID' && outputSize(node, [height, width], window, false).join() !== [outH, outW].join()) {
+    node.refuse('auto_pad VALID with ceil_mode 1 is ambiguous where a window passes the image');
+  }
   let wholeWindow = op === 'averagePooling' && padded && node.flag('count_include_pad', false);
   // A last window that passes the padded input is expressed by more padding behind the image.
   const overhang = [outH, outW].map((outputs, axis) => {
@@ -149,9 +155,4 @@ export function pad(node: Node): Activation {
   const [height, width, channels] = node.image(0).step.out;
   const out: Step['out'] = [height + padding[0] + padding[2], width + padding[1] + padding[3], channels];
   return imageOf(node.step({ op: 'pad', inputs: [input.step], out, padding, fill }));
-}
-
-/** Checks the windows of a step once its padding is final. */
-export function checkWindow(made: Step): string | undefined {
-  return made.op === 'addition' || made.op === 'linear' ? undefined : windowProblem(made);
 }

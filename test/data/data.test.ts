@@ -89,6 +89,13 @@ describe('data sets', () => {
     expect(await names(zip({ ...nested, ...litter }))).toEqual(expected);
     expect(await names(zip({ 'top\\cat\\1.png': red, 'top\\dog\\1.png': red }))).toEqual(expected);
   });
+  it('reads a folder inside a zip', async () => {
+    const path = zip({ 'train/a/1.png': red, 'val/a/2.png': red, 'val/b/1.png': blue });
+    const data = await openData(`${path}/val/`);
+    expect([data.name, data.classes.map((c) => c.name)]).toEqual(['val', ['a', 'b']]);
+    expect((await readAll(data, [1, 1, 3]))[1]!.image).toMatchObject({ data: Uint8Array.of(0, 0, 255) });
+    await expect(openData(`${path}/test`)).rejects.toThrow('/test: no class folders');
+  });
   it('writes accents in one form', async () => {
     expect((await names(folder({ 'cafe\u0301/1.png': red, 'tee/1.png': red })))[0]![0]).toBe('caf\u00e9');
   });

@@ -72,7 +72,7 @@ for (const binary of BINARIES) {
       const sparse = await adapt({ method: 'sparseupdate', selection });
       expect(sparse.report.method).toBe('sparseupdate');
       expect(sparse.tt.patch()).toEqual(own.tt.patch());
-      const given = selectionOf(own.report.layers);
+      const given = selectionOf(own.report);
       expect(given.layers).toEqual({ convolution8: [2, 6], depthwise2: 'bias', linear10: 'all' });
       expect((await adapt({ selection: given })).tt.patch()).toEqual(own.tt.patch());
       const nothing = await adapt({ selection: { layers: { convolution8: [] } } });

@@ -123,14 +123,14 @@ export function run(k: Kernels, layer: Layer, g: Geometry, values: Operands, opt
   new Uint8Array(k.memory.buffer, scratch, bytes).fill(0xff); // NaN: no kernel may read what it has not written
   const inputs = [at, x, w, b, dy] as const;
   const sizes = [64, values.x.length * 4, values.w.length * 4, values.b.length * 4, values.dy.length * 4];
-  const bytesOf = () => inputs.map((p, i) => new Uint8Array(k.memory.buffer, p, sizes[i]).slice());
+  const bytesOf = () => Buffer.concat(inputs.map((p, i) => new Uint8Array(k.memory.buffer, p, sizes[i])));
   const held = bytesOf();
 
   k.call[`${layer}_forward`]!(out, x, w, b, scratch, at);
   k.call[`${layer}_backward_input`]!(dx, dy, w, scratch, at, options.onto ? 1 : 0);
   k.call[`${layer}_backward_weight`]!(dw, dy, x, scratch, at, channels, rows);
 
-  expect(bytesOf(), 'inputs').toEqual(held);
+  expect(bytesOf().equals(held), 'inputs are as they were').toBe(true);
   expect(k.intact(scratch, bytes), 'behind scratch').toBe(true);
   const guarded = { x, w, b, dy, out, dx, dw };
   const length = { ...values, ...before };

@@ -1,0 +1,202 @@
+/**
+ * The inner loops of the matrix product (gemm.ts): a tile of the result in registers, a panel of b, rows of a.
+ *
+ * c, start: rows of TILE_COLUMNS floats at the strides cRow, startRow (0: one start for all rows).
+ * a: row(i) begins at a + row(i) * aRow and goes on by aStep; panel: [steps] rows of TILE_COLUMNS floats, bRow apart.
+ * Sums are clipped to [low, high], or left as they are where low is -Infinity.
+ */
+
+/** Rows and columns of a tile. */
+export const TILE_ROWS: i32 = ASC_FEATURE_SIMD ? 4 : 2;
+export const TILE_COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 4;
+
+/** Where row i of a begins: list u16 holds the rows' numbers, or is 0 for rows one after another. */
+export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
+  return a + aRow * (list ? <usize>load<u16>(list + ((<usize>i) << 1)) : <usize>i);
+}
+
+/**
+ * c[count][8] = clip(start + rows i to i + count of a, times a panel of b). Of a count that is no multiple of 4
+ * the last tile is written whole, with rows of no meaning behind.
+ * One k a turn: unrolled, V8 spills the sums.
+ */
+// biome-ignore format: one matrix a line
+export function tiles_4x8(
+  c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+): void {
+  for (const last = i + count - 1; i <= last; i += 4) {
+    let a0 = row(a, aRow, list, i);
+    let a1 = row(a, aRow, list, min(i + 1, last));
+    let a2 = row(a, aRow, list, min(i + 2, last));
+    let a3 = row(a, aRow, list, min(i + 3, last));
+    let c00 = v128.load(start);
+    let c01 = v128.load(start, 16);
+    start += startRow;
+    let c10 = v128.load(start);
+    let c11 = v128.load(start, 16);
+    start += startRow;
+    let c20 = v128.load(start);
+    let c21 = v128.load(start, 16);
+    start += startRow;
+    let c30 = v128.load(start);
+    let c31 = v128.load(start, 16);
+    start += startRow;
+    let b = panel;
+    let k = steps;
+    do {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let s = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0));
+      c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = v128.load32_splat(a1);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0));
+      c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = v128.load32_splat(a2);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0));
+      c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = v128.load32_splat(a3);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0));
+      c31 = f32x4.add(c31, f32x4.mul(s, b1));
+      a0 += aStep;
+      a1 += aStep;
+      a2 += aStep;
+      a3 += aStep;
+      b += bRow;
+    } while (--k);
+    if (low > -Infinity) {
+      const floor = f32x4.splat(low);
+      const ceiling = f32x4.splat(high);
+      c00 = f32x4.pmin(f32x4.pmax(c00, floor), ceiling);
+      c01 = f32x4.pmin(f32x4.pmax(c01, floor), ceiling);
+      c10 = f32x4.pmin(f32x4.pmax(c10, floor), ceiling);
+      c11 = f32x4.pmin(f32x4.pmax(c11, floor), ceiling);
+      c20 = f32x4.pmin(f32x4.pmax(c20, floor), ceiling);
+      c21 = f32x4.pmin(f32x4.pmax(c21, floor), ceiling);
+      c30 = f32x4.pmin(f32x4.pmax(c30, floor), ceiling);
+      c31 = f32x4.pmin(f32x4.pmax(c31, floor), ceiling);
+    }
+    v128.store(c, c00);
+    v128.store(c, c01, 16);
+    c += cRow;
+    v128.store(c, c10);
+    v128.store(c, c11, 16);
+    c += cRow;
+    v128.store(c, c20);
+    v128.store(c, c21, 16);
+    c += cRow;
+    v128.store(c, c30);
+    v128.store(c, c31, 16);
+    c += cRow;
+  }
+}
+
+/** The same without SIMD: c[count][4], count is a multiple of 2. */
+// biome-ignore format: one matrix a line
+export function tiles_2x4(
+  c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+): void {
+  for (const end = i + count; i < end; i += 2) {
+    let a0 = row(a, aRow, list, i);
+    let a1 = row(a, aRow, list, i + 1);
+    let c00 = load<f32>(start);
+    let c01 = load<f32>(start, 4);
+    let c02 = load<f32>(start, 8);
+    let c03 = load<f32>(start, 12);
+    start += startRow;
+    let c10 = load<f32>(start);
+    let c11 = load<f32>(start, 4);
+    let c12 = load<f32>(start, 8);
+    let c13 = load<f32>(start, 12);
+    start += startRow;
+    let b = panel;
+    let k = steps;
+    do {
+      const s0 = load<f32>(a0);
+      const s1 = load<f32>(a1);
+      let t = load<f32>(b);
+      c00 += s0 * t;
+      c10 += s1 * t;
+      t = load<f32>(b, 4);
+      c01 += s0 * t;
+      c11 += s1 * t;
+      t = load<f32>(b, 8);
+      c02 += s0 * t;
+      c12 += s1 * t;
+      t = load<f32>(b, 12);
+      c03 += s0 * t;
+      c13 += s1 * t;
+      a0 += aStep;
+      a1 += aStep;
+      b += bRow;
+    } while (--k);
+    store_clipped(c, c00, c01, c02, c03, low, high);
+    c += cRow;
+    store_clipped(c, c10, c11, c12, c13, low, high);
+    c += cRow;
+  }
+}
+
+/** One row of a tile: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
+// biome-ignore format: one matrix a line
+export function tile_of_one(
+  c: usize, start: usize, a: usize, aStep: usize, b: usize, bRow: usize, steps: i32, low: f32, high: f32,
+): void {
+  if (ASC_FEATURE_SIMD) {
+    let c0 = v128.load(start);
+    let c1 = v128.load(start, 16);
+    do {
+      const s = v128.load32_splat(a);
+      c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
+      c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+      a += aStep;
+      b += bRow;
+    } while (--steps);
+    if (low > -Infinity) {
+      const floor = f32x4.splat(low);
+      const ceiling = f32x4.splat(high);
+      c0 = f32x4.pmin(f32x4.pmax(c0, floor), ceiling);
+      c1 = f32x4.pmin(f32x4.pmax(c1, floor), ceiling);
+    }
+    v128.store(c, c0);
+    v128.store(c, c1, 16);
+  } else {
+    let c0 = load<f32>(start);
+    let c1 = load<f32>(start, 4);
+    let c2 = load<f32>(start, 8);
+    let c3 = load<f32>(start, 12);
+    do {
+      const s = load<f32>(a);
+      c0 += s * load<f32>(b);
+      c1 += s * load<f32>(b, 4);
+      c2 += s * load<f32>(b, 8);
+      c3 += s * load<f32>(b, 12);
+      a += aStep;
+      b += bRow;
+    } while (--steps);
+    store_clipped(c, c0, c1, c2, c3, low, high);
+  }
+}
+
+function store_clipped(c: usize, c0: f32, c1: f32, c2: f32, c3: f32, low: f32, high: f32): void {
+  if (low > -Infinity) {
+    c0 = clip(c0, low, high);
+    c1 = clip(c1, low, high);
+    c2 = clip(c2, low, high);
+    c3 = clip(c3, low, high);
+  }
+  store<f32>(c, c0);
+  store<f32>(c, c1, 4);
+  store<f32>(c, c2, 8);
+  store<f32>(c, c3, 12);
+}
+
+/** v between low and high; NaN stays NaN. As pmin and pmax do it, which are one instruction where min and max are many. */
+export function clip(v: f32, low: f32, high: f32): f32 {
+  v = v < low ? low : v;
+  return high < v ? high : v;
+}

@@ -1,0 +1,118 @@
+/** The online stage up to the selection: what a method would train for a support set, and what that costs. */
+import type { Engine } from './engine.js';
+import { JOB } from './engine.js';
+import type { ModelInfo } from './inspect.js';
+import type { CheckedOptions } from './options.js';
+import { CRITERIA } from './options.js';
+import { runJob } from './run.js';
+import { applySelection, methodSelection, reportLayers } from './selection.js';
+import { TinyTrainError } from './status.js';
+import type { Task } from './task.js';
+import type { Criterion, LayerFigures, LayerInfo, SelectReport } from './types.js';
+
+export const OPTIMIZER_CODE = { sgd: 0, momentum: 1, adam: 2 } as const;
+export const AUGMENT_CODE = { off: 0, on: 1, flip: 2 } as const;
+/** Code of a criterion whose scores the host writes. */
+const HOST_SCORES = 4;
+/** Share of the samples that may leave their class when mirrored, for mirroring to be allowed. */
+const MIRROR_LOSS = 0.05;
+export const UNLIMITED = 0xffffffff;
+
+/** An engine with its model, and what the host knows of it. */
+export interface Loaded {
+  engine: Engine;
+  binary: 'scalar' | 'simd';
+  bytes: Uint8Array;
+  info: ModelInfo;
+  layers: LayerInfo[];
+  /** MACs of the full backward pass. */
+  fullMacs: number;
+}
+
+/**
+ * Fisher pass and selection, as far as the method needs them, from the original weights. Leaves the task and the
+ * selection in the engine, ready for training.
+ */
+export async function choose(loaded: Loaded, task: Task, options: CheckedOptions): Promise<SelectReport> {
+  const { engine, layers, info } = loaded;
+  const { control } = engine;
+  const begun = performance.now();
+  engine.open(loaded.bytes);
+  engine.task(task.labels, task.classes.length);
+  const dynamic = options.method === 'tinytrain' && !options.selection;
+  const compute =
+    'macs' in options.compute ? options.compute.macs : Math.floor(options.compute.share * loaded.fullMacs);
+  control.set('iterations', options.iterations);
+  control.set('optimizer', OPTIMIZER_CODE[options.optimizer]);
+  control.set('lr', options.lr);
+  control.set('temperature', options.temperature);
+  control.set('seed', options.seed);
+  control.set('variants', options.variants);
+  control.set('memoryBudget', dynamic ? options.memory : UNLIMITED);
+  control.set('computeBudget', compute);
+  const trains = options.selection !== undefined || options.method !== 'none';
+  const flip = trains && options.augment === 'auto' && (await mirrors(engine, task, options));
+  const crop = options.augment !== 'none';
+  control.set('augment', crop ? AUGMENT_CODE.on | (flip ? AUGMENT_CODE.flip : 0) : AUGMENT_CODE.off);
+  if (dynamic) {
+    engine.begin(JOB.fisher);
+    await runJob(engine, task, options);
+    score(engine, layers, options.criterion);
+    engine.select();
+  } else {
+    if (options.method === 'sparseupdate' && !options.selection) {
+      throw new TinyTrainError('method sparseupdate needs a selection: give a file with --selection');
+    }
+    const selection = options.selection ?? methodSelection(options.method as 'none', layers);
+    applySelection(engine, selection, layers);
+  }
+  const fisherMs = performance.now() - begun;
+  // Laying the training out says what it takes; nothing runs.
+  engine.begin(JOB.train);
+  engine.stop();
+  const { name, checksum, input, params, macs } = info;
+  return {
+    model: { name, checksum, input, params, macs },
+    task: { ways: task.classes.length, samples: task.labels.length, classes: task.classes },
+    method: options.selection && options.method !== 'sparseupdate' ? 'selection' : options.method,
+    criterion: dynamic ? (typeof options.criterion === 'string' ? options.criterion : 'custom') : 'none',
+    seed: options.seed,
+    budgets: { memoryBytes: options.memory, backwardMacs: compute },
+    layers: reportLayers(engine, layers),
+    memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
+    macs: { forward: macs, backward: control.get('backwardMacs'), fullBackward: loaded.fullMacs },
+    augment: { flip, crop },
+    time: { fisherMs },
+    binary: loaded.binary,
+  };
+}
+
+/** Whether mirrored samples stay in their class, by prototypes made without the sample itself. */
+async function mirrors(engine: Engine, task: Task, options: CheckedOptions): Promise<boolean> {
+  engine.begin(JOB.probe);
+  await runJob(engine, task, options);
+  const lost = engine.control.get('probePlain') - engine.control.get('probeMirrored');
+  return lost <= MIRROR_LOSS * task.labels.length;
+}
+
+function score(engine: Engine, layers: readonly LayerInfo[], criterion: CheckedOptions['criterion']): void {
+  const custom = typeof criterion === 'function';
+  engine.control.set('criterion', custom ? HOST_SCORES : CRITERIA.indexOf(criterion));
+  engine.score();
+  if (custom) customScores(engine, layers, criterion);
+}
+
+function customScores(engine: Engine, layers: readonly LayerInfo[], criterion: Criterion): void {
+  const figures: LayerFigures[] = [];
+  for (const { index, name, op, params, macs, out } of layers) {
+    const { inspected, delta, fisher } = engine.layer(index, out[2]);
+    if (inspected) figures.push({ index, name, op, params, macs, fisher, delta });
+  }
+  for (const figure of figures) {
+    const value = criterion(figure, figures);
+    if (typeof value !== 'number' || Number.isNaN(value)) {
+      throw new TinyTrainError(`the criterion gave ${value} for layer '${figure.name}': it must give a number`);
+    }
+    engine.setScore(figure.index, value);
+  }
+}

@@ -1,0 +1,166 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULTS, TRAINING } from '../defaults.js';
+import {
+  AUGMENTS,
+  BINARIES,
+  CRITERIA,
+  integer,
+  METHODS,
+  OPTIMIZERS,
+  parseCompute,
+  parseMemory,
+  positive,
+} from '../options.js';
+import type { Augment, CriterionName, Method, OptimizerName } from '../types.js';
+import type { ModelArgs } from './load.js';
+
+/** Turns an error of a check into a usage error of commander's, with exit status 2. */
+export function checked<T>(check: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return check(text);
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message);
+    }
+  };
+}
+
+export const wholeNumber = (name: string, min: number, max?: number) =>
+  checked((text) => integer(name, text, min, max));
+export const positiveNumber = (name: string) => checked((text) => positive(name, text));
+export const number = (name: string) => wholeNumber(name, 1);
+
+/** `meta` or an integer of at least `min`. */
+export const metaOr = (name: string, min: number) =>
+  checked((text): number | 'meta' => {
+    if (text === 'meta') return 'meta';
+    try {
+      return integer(name, text, min);
+    } catch {
+      throw new Error(`${name} must be meta or an integer of at least ${min}, got '${text}'`);
+    }
+  });
+
+/** `r,g,b`: one value for each channel of the input. */
+const channels = (name: string, fits: (x: number) => boolean, rule: string) =>
+  checked((text) => {
+    const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+    if (values.length <= 4 && values.every((x) => Number.isFinite(x) && fits(x))) return values;
+    throw new Error(`${name} must be r,g,b (or one grey value), ${rule}, got '${text}'`);
+  });
+
+/** Text that must pass a check, but is kept as it is. */
+const keep = (check: (text: string) => unknown) =>
+  checked((text) => {
+    check(text);
+    return text;
+  });
+
+const choice = (flags: string, text: string, values: readonly string[], fallback?: string) => {
+  const option = new Option(flags, text).choices(values);
+  return fallback === undefined ? option : option.default(fallback);
+};
+
+/** Preprocessing and output of an ONNX file, which says neither. */
+export function onnxOptions(command: Command): Command {
+  return command
+    .option(
+      '--mean <r,g,b>',
+      'of an ONNX model: mean of each channel, pixels from 0 to 1 (default 0.5)',
+      channels('mean', (x) => Math.abs(x) <= 1, 'on the scale where a pixel is 0 to 1'),
+    )
+    .option(
+      '--std <r,g,b>',
+      'of an ONNX model: standard deviation, likewise (default 0.5)',
+      channels('std', (x) => x > 0, 'each above 0'),
+    )
+    .option('--features <tensor>', 'of an ONNX model: the tensor that is the feature vector');
+}
+
+export function binaryOption(command: Command): Command {
+  return command.addOption(choice('--binary <kind>', 'which WebAssembly binary runs', BINARIES, 'auto'));
+}
+
+/** `--model` and what goes with it. */
+export function modelOptions(command: Command): Command {
+  command.option('--model <model>', 'a .ttm or .onnx file, or the name of an embedded model', 'default');
+  return onnxOptions(binaryOption(command));
+}
+
+export function jsonOption(command: Command): Command {
+  return command.option('--json', 'print one JSON document and nothing else');
+}
+
+export function budgetOptions(command: Command): Command {
+  return command
+    .option('--memory <size>', 'limit of backward memory: bytes, 256KB, 1MB', keep(parseMemory), DEFAULTS.memory)
+    .option(
+      '--compute <limit>',
+      'limit of backward MACs: a share such as 15%, or 2M',
+      keep(parseCompute),
+      DEFAULTS.compute,
+    );
+}
+
+/** Options that `adapt`, `select` and `evaluate` share beside method and budgets. */
+export function taskOptions(command: Command): Command {
+  return command
+    .addOption(choice('--criterion <name>', 'what scores the layers', CRITERIA, DEFAULTS.criterion))
+    .option('--temperature <t>', 'of the cosine in the loss', positiveNumber('temperature'), DEFAULTS.temperature)
+    .addOption(choice('--augment <how>', 'of the pseudo-queries', AUGMENTS, DEFAULTS.augment))
+    .option('--seed <n>', 'of everything random', wholeNumber('seed', 0, 2 ** 32 - 1), DEFAULTS.seed);
+}
+
+/** Options of `select`, which `adapt` has too. */
+export function selectOptions(command: Command): Command {
+  command
+    .requiredOption('--support <dir|zip>', 'the labelled samples: one folder of images a class')
+    .addOption(choice('--method <name>', 'how layers and channels are chosen', METHODS, DEFAULTS.method))
+    .option('--selection <file.json>', 'train exactly this: {"layers": {"LAYER": "all" | "bias" | [channel, ...]}}')
+    .option('--save-selection <file.json>', 'write what was chosen in the same form');
+  return jsonOption(modelOptions(taskOptions(budgetOptions(command))));
+}
+
+export function iterationOptions(command: Command): Command {
+  return command
+    .option('--iterations <n>', 'of training', wholeNumber('iterations', 0, 1_000_000), DEFAULTS.iterations)
+    .option(
+      '--variants <n>',
+      'augmented variants of a sample that are kept; 0 keeps none',
+      wholeNumber('variants', 0, 1000),
+    );
+}
+
+/** Options that `adapt` adds. */
+export function trainingOptions(command: Command): Command {
+  const each = (Object.keys(TRAINING) as Method[]).filter((m) => m !== 'none');
+  const optimizers = `default: ${each.map((m) => `${m} ${TRAINING[m].optimizer}`).join(', ')}`;
+  return iterationOptions(command)
+    .addOption(choice('--optimizer <name>', optimizers, OPTIMIZERS))
+    .option('--lr <x>', `default: ${each.map((m) => `${m} ${TRAINING[m].lr}`).join(', ')}`, positiveNumber('lr'))
+    .option('--save <out.ttd>', 'write the patch')
+    .option('--report <out.html>', 'write a report with pictures');
+}
+
+export interface SelectArgs extends ModelArgs {
+  support: string;
+  method: Method;
+  criterion: CriterionName;
+  selection?: string;
+  saveSelection?: string;
+  memory: string;
+  compute: string;
+  temperature: number;
+  augment: Augment;
+  seed: number;
+  json?: boolean;
+}
+
+export interface AdaptArgs extends SelectArgs {
+  iterations: number;
+  variants?: number;
+  optimizer?: OptimizerName;
+  lr?: number;
+  save?: string;
+  report?: string;
+}

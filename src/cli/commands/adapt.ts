@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { writeAtomic } from '../../node/files.js';
+import { prototypeCosines } from '../../report/prototypes.js';
+import { renderReport } from '../../report/report.js';
+import { type AdaptArgs, selectOptions, trainingOptions } from '../arguments.js';
+import { type Context, checkInterrupt, printJson } from '../context.js';
+import { adaptBar } from '../progress.js';
+import { writeSelection } from '../selection.js';
+import { adaptSummary } from '../summary.js';
+import { prepare } from './select.js';
+
+async function adapt(context: Context, args: AdaptArgs): Promise<void> {
+  const { session, support, options } = await prepare(context, args, [args.save, args.report]);
+  const { iterations, optimizer, lr, variants } = args;
+  const bar = adaptBar(context);
+  const report = await session
+    .adapt(support, { ...options, iterations, optimizer, lr, variants, onProgress: bar.onProgress })
+    .finally(bar.stop);
+  checkInterrupt(context);
+  const patch = session.patch();
+  if (args.save) await writeAtomic(args.save, patch);
+  if (args.report) {
+    const extra = { cosines: prototypeCosines(patch), delta: session.information() };
+    await writeAtomic(args.report, renderReport(report, extra));
+  }
+  if (args.saveSelection) await writeSelection(args.saveSelection, report);
+  if (args.json) printJson(context, report);
+  else context.out(adaptSummary(report, args.save));
+}
+
+export function registerAdapt(program: Command, context: Context): void {
+  trainingOptions(selectOptions(program.command('adapt')))
+    .description('adapt a model to your samples inside the budgets; write the patch')
+    .action((args: AdaptArgs) => adapt(context, args));
+}

@@ -1,0 +1,138 @@
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import { sampleEpisode } from '../../episodes.js';
+import { bytes, count, duration } from '../../format.js';
+import { type DataSet, openData } from '../../node/data.js';
+import { type EvaluateRow, evaluate, rowsOf } from '../../node/evaluate.js';
+import type { EvaluateConfig, MethodSpec } from '../../node/evaluate-run.js';
+import {
+  budgetOptions,
+  checked,
+  iterationOptions,
+  jsonOption,
+  metaOr,
+  modelOptions,
+  number,
+  type SelectArgs,
+  taskOptions,
+  wholeNumber,
+} from '../arguments.js';
+import { type Context, checkInterrupt, printJson } from '../context.js';
+import { table } from '../format.js';
+import { loadModel, modelOptions as loadOptions } from '../load.js';
+import { type ParsedMethod, parseMethods } from '../methods.js';
+import { bar } from '../progress.js';
+import { openRaw } from '../raw.js';
+import { chooseSelection, readSelection } from '../selection.js';
+
+interface EvaluateArgs extends Omit<SelectArgs, 'support' | 'method' | 'selection' | 'saveSelection'> {
+  data: string[];
+  methods: ParsedMethod[];
+  tasks: number;
+  way: number | 'meta';
+  shot: number | 'meta';
+  query: number;
+  workers: number;
+  iterations: number;
+  variants?: number;
+  raw?: string;
+}
+
+function summary(rows: readonly EvaluateRow[]): string {
+  const lines = rows.map((r) => [
+    r.data,
+    r.method,
+    `${r.accuracy.toFixed(1)}%`,
+    r.ci95 === null ? '' : `± ${r.ci95.toFixed(1)}`,
+    String(r.tasks),
+    bytes(r.backwardBytes),
+    count(r.backwardMacs),
+    duration(r.secondsPerTask * 1000),
+  ]);
+  const head = ['data', 'method', 'accuracy', '', 'tasks', 'memory', 'MACs', 'a task'];
+  return table([head, ...lines], 'llrlrrrr');
+}
+
+/** Shown names: the file's own, or the whole path where two would be alike. */
+function named(sets: readonly DataSet[]): { path: string; name: string }[] {
+  const names = sets.map((set) => set.name);
+  return sets.map(({ path, name }) => ({ path, name: names.filter((n) => n === name).length > 1 ? path : name }));
+}
+
+async function run(context: Context, args: EvaluateArgs): Promise<void> {
+  const { way, shot, query, seed, memory, compute, criterion, temperature, augment, iterations, variants } = args;
+  const episode = { way, shot, query, seed };
+  const given = await Promise.all(
+    args.methods.map((m) => (m.selectionFile ? readSelection(m.selectionFile) : undefined)),
+  );
+  const sets: DataSet[] = [];
+  for (const path of args.data) sets.push(await openData(path));
+  const sizes = sets.map((set) => set.classes.map((c) => c.files.length));
+  for (const [i, set] of sets.entries()) {
+    try {
+      sampleEpisode(sizes[i]!, episode, 0);
+    } catch (error) {
+      throw new Error(`${set.path}: ${(error as Error).message}`);
+    }
+  }
+  const session = await loadModel(context, args);
+  const methods: MethodSpec[] = [];
+  for (const [i, { label, options }] of args.methods.entries()) {
+    const selection = await chooseSelection(options.method!, given[i], session, context.root);
+    const common = { memory, compute, criterion, temperature, augment, iterations, variants };
+    methods.push({ label, options: { ...common, ...options, ...(selection && { selection }) } });
+  }
+  const config: EvaluateConfig = {
+    engineUrl: context.engineUrl,
+    model: args.model,
+    modelOptions: loadOptions(args),
+    data: named(sets),
+    episode,
+    methods,
+  };
+  const raw = args.raw === undefined ? undefined : openRaw(args.raw, config, session.model.checksum, sizes);
+  const total = args.tasks * sets.length * methods.length;
+  let done = 0;
+  const progress = bar(context, 'evaluating');
+  progress.update(0, total);
+  const results = await evaluate(config, {
+    tasks: args.tasks,
+    workers: args.workers,
+    done: raw?.done,
+    signal: context.signal,
+    onResult: (result) => {
+      raw?.append(result);
+      progress.update(++done, total, `${result.data}, ${result.method}`);
+    },
+  }).finally(progress.stop);
+  checkInterrupt(context);
+  const rows = rowsOf(results);
+  if (args.json) printJson(context, { model: session.model, episode, rows });
+  else context.out(summary(rows));
+}
+
+export function registerEvaluate(program: Command, context: Context): void {
+  const command = program
+    .command('evaluate')
+    .description('accuracy and cost of several methods on the same tasks')
+    .requiredOption('--data <dir|zip,...>', 'data sets, separated by commas', (text) => text.split(',').filter(Boolean))
+    .option(
+      '--methods <a,b,...>',
+      'methods, each with settings if need be: tinytrain:lr=0.003:optimizer=momentum',
+      checked(parseMethods),
+      parseMethods('none,tinytrain'),
+    )
+    .option('--tasks <n>', 'tasks of each data set', number('tasks'), 20)
+    .option('--way <n|meta>', 'classes of a task; meta: as Meta-Dataset', metaOr('way', 2), 5)
+    .option('--shot <n|meta>', 'support samples a class; meta: as Meta-Dataset', metaOr('shot', 1), 5)
+    .option('--query <n>', 'query samples a class; with meta shots at most this', number('query'), 10)
+    .option(
+      '--workers <n>',
+      'threads (default: one less than the processor has)',
+      wholeNumber('workers', 1, 1024),
+      Math.max(1, availableParallelism() - 1),
+    )
+    .option('--raw <file.jsonl>', 'append every single result; results found there are not run again');
+  jsonOption(modelOptions(iterationOptions(taskOptions(budgetOptions(command)))));
+  command.action((args: EvaluateArgs) => run(context, args));
+}

@@ -1,0 +1,40 @@
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { bytes } from '../../format.js';
+import { checkWritable, readBytes, writeAtomic } from '../../node/files.js';
+import { jsonOption, onnxOptions } from '../arguments.js';
+import { type Context, checkInterrupt, printJson } from '../context.js';
+import { inspectSummary } from './inspect.js';
+
+interface ImportArgs {
+  output: string;
+  mean?: number[];
+  std?: number[];
+  features?: string;
+  json?: boolean;
+}
+
+export function registerImport(program: Command, context: Context): void {
+  jsonOption(onnxOptions(program.command('import')))
+    .description('turn an ONNX network into a .ttm model')
+    .argument('<model.onnx>', 'the network, batch norm folded or not')
+    .requiredOption('-o, --output <model.ttm>', 'the model to write')
+    .action(async (path: string, { output, json, ...options }: ImportArgs) => {
+      await checkWritable(output);
+      const onnx = await readBytes(path);
+      const importOnnx = await context.importOnnx();
+      const name = basename(path).replace(/\.onnx$/i, '');
+      let model: Uint8Array;
+      try {
+        model = importOnnx(onnx, { name, ...options });
+      } catch (error) {
+        throw new Error(`${path}: ${(error as Error).message}`);
+      }
+      // The engine checks what it will be given later.
+      const report = (await (await context.engine()).load(model)).inspect();
+      checkInterrupt(context);
+      await writeAtomic(output, model);
+      if (json) printJson(context, { ...report, output, bytes: model.length });
+      else context.out(`${inspectSummary(report)}written   ${output}, ${bytes(model.length)}\n`);
+    });
+}

@@ -1,0 +1,41 @@
+import type { Engine, ModelOptions, Session } from '../node/engine.js';
+import type { BinaryChoice } from '../types.js';
+import type { Context, ImportOnnx } from './context.js';
+
+/** The one place where the command line gets the engine from, so that `--help` and usage errors don't wait for it. */
+export const engineUrl = new URL('../node/index.js', import.meta.url).href;
+
+export async function loadEngine(): Promise<Engine> {
+  return (await import('../node/index.js')).TinyTrain;
+}
+
+export async function loadImporter(): Promise<ImportOnnx> {
+  return (await import('../onnx/index.js')).importOnnx;
+}
+
+/** Options of every command that takes a model. */
+export interface ModelArgs {
+  model: string;
+  binary: BinaryChoice;
+  mean?: number[];
+  std?: number[];
+  features?: string;
+}
+
+export const modelOptions = ({ binary, mean, std, features }: ModelArgs): ModelOptions => ({
+  binary,
+  mean,
+  std,
+  features,
+});
+
+/** Loads the model that `--model` names: an embedded one, or a .ttm or .onnx file. */
+export async function loadModel(context: Context, args: ModelArgs): Promise<Session> {
+  const engine = await context.engine();
+  try {
+    return await engine.load(args.model, modelOptions(args));
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.includes(args.model) ? error : new Error(`${args.model}: ${message}`, { cause: error });
+  }
+}

@@ -1,0 +1,92 @@
+import { bytes, count, duration } from '../format.js';
+import type { AdaptReport, SelectReport } from '../types.js';
+import { figure, percent, table } from './format.js';
+
+const LABEL = 10;
+const line = (label: string, text: string) => `${label.padEnd(LABEL)}${text}\n`;
+
+export function modelLine(model: SelectReport['model']): string {
+  const [h, w, c] = model.input;
+  const size = `${count(model.params)} parameters, ${count(model.macs)} MACs`;
+  return line('model', `${model.name} (${model.checksum}), ${h} x ${w} x ${c}, ${size}`);
+}
+
+/** Layers that are trained, one a row. */
+export function chosenTable(report: SelectReport): string {
+  const rows = report.layers
+    .filter((layer) => layer.trains !== 'nothing')
+    .map((layer) => [
+      `  ${layer.name}`,
+      layer.op,
+      layer.trains === 'bias' ? `bias of ${layer.channels}` : `${layer.selected.length} of ${layer.channels}`,
+      count(layer.params),
+      count(layer.macs),
+      figure(layer.fisher),
+      figure(layer.score),
+    ]);
+  if (rows.length === 0) return '';
+  return table([['  layer', 'op', 'channels', 'params', 'MACs', 'Fisher', 'score'], ...rows], 'llrrrrr');
+}
+
+function budgets(report: SelectReport): string {
+  const { memory, macs, method } = report;
+  // The limits bind only what selects by them.
+  const bound = method === 'tinytrain';
+  const share = `${percent(macs.backward / macs.fullBackward)} of a full backward pass`;
+  const limits = report.budgets;
+  return (
+    line(
+      'memory',
+      `${bytes(memory.backwardBytes)}${bound ? ` of ${bytes(limits.memoryBytes)}` : ''} for the backward pass; ${bytes(memory.peakBytes)} in all`,
+    ) +
+    line(
+      'compute',
+      `${count(macs.backward)}${bound ? ` of ${count(limits.backwardMacs)}` : ''} MACs backward a sample, ${share}; ${count(macs.forward)} forward`,
+    )
+  );
+}
+
+function head(report: SelectReport): string {
+  const { task, method, criterion, layers, augment } = report;
+  const chosen = layers.filter((layer) => layer.trains !== 'nothing');
+  const channels = chosen.reduce((sum, layer) => sum + layer.selected.length, 0);
+  const pseudo =
+    [augment.crop && 'crops', augment.flip && 'flips'].filter(Boolean).join(' and ') || 'the samples themselves';
+  const by = method === 'tinytrain' && criterion !== 'tinytrain' ? `${method}, criterion ${criterion}` : method;
+  return (
+    modelLine(report.model) +
+    line('task', `${task.ways} classes, ${task.samples} samples`) +
+    line('method', `${by}, seed ${report.seed}, pseudo-queries: ${pseudo}`) +
+    line('chosen', `${chosen.length} of ${layers.length} layers, ${channels} channels with their weights`)
+  );
+}
+
+/** What `select` prints. */
+export function selectSummary(report: SelectReport): string {
+  return (
+    head(report) +
+    budgets(report) +
+    line('time', `${duration(report.time.fisherMs)}, ${report.binary} binary`) +
+    chosenTable(report)
+  );
+}
+
+/** What `adapt` prints. `saved` is where the patch was written. */
+export function adaptSummary(report: AdaptReport, saved?: string): string {
+  const { loss, time, patch } = report;
+  const trained = loss.length > 0;
+  const ends = trained
+    ? `${loss[0]!.toFixed(3)} to ${loss.at(-1)!.toFixed(3)} in ${loss.length} iterations, ${report.optimizer} ${report.lr}`
+    : 'nothing was trained';
+  return (
+    head(report) +
+    budgets(report) +
+    line('loss', ends) +
+    line(
+      'time',
+      `${duration(time.totalMs)} (Fisher pass ${duration(time.fisherMs)}, training ${duration(time.trainMs)}), ${report.binary} binary`,
+    ) +
+    line('patch', `${bytes(patch.bytes)}, sha256 ${patch.sha256.slice(0, 16)}${saved ? `, written to ${saved}` : ''}`) +
+    chosenTable(report)
+  );
+}

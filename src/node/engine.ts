@@ -1,0 +1,43 @@
+import type {
+  AdaptOptions,
+  AdaptReport,
+  Classification,
+  ImageInput,
+  InspectReport,
+  LoadOptions,
+  Sample,
+  SelectOptions,
+  SelectReport,
+} from '../types.js';
+
+/** What the command line and `evaluate` use of the class `TinyTrain`. */
+export interface Session {
+  readonly model: {
+    name: string;
+    checksum: string;
+    input: [number, number, number];
+    params: number;
+    macs: number;
+    features: number;
+  };
+  inspect(): InspectReport;
+  select(support: Sample[], options?: SelectOptions): Promise<SelectReport>;
+  adapt(support: Sample[], options?: AdaptOptions): Promise<AdaptReport>;
+  information(): Record<string, Float32Array>;
+  classify(image: ImageInput): Classification;
+  embed(image: ImageInput): Float32Array;
+  patch(): Uint8Array;
+  apply(patch: Uint8Array): void;
+  reset(): void;
+}
+
+/** What `load` takes besides the model; `mean`, `std` and `features` are for ONNX files. */
+export interface ModelOptions extends LoadOptions {
+  mean?: number[];
+  std?: number[];
+  features?: string;
+}
+
+export interface Engine {
+  load(model: string | URL | Uint8Array | ArrayBuffer, options?: ModelOptions): Promise<Session>;
+}

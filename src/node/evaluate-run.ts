@@ -1,0 +1,91 @@
+import { performance } from 'node:perf_hooks';
+import { type EpisodeOptions, sampleEpisode } from '../episodes.js';
+import type { AdaptOptions } from '../types.js';
+import { type DataSet, openData, readSamples } from './data.js';
+import type { Engine, ModelOptions, Session } from './engine.js';
+
+/** A method with its own settings, as `tinytrain:lr=0.003` names one. */
+export interface MethodSpec {
+  label: string;
+  options: Omit<AdaptOptions, 'signal' | 'onProgress'>;
+}
+
+/** Everything a worker needs; only plain data, because it crosses threads. */
+export interface EvaluateConfig {
+  /** URL of the module that exports `TinyTrain`. */
+  engineUrl: string;
+  model: string;
+  modelOptions: ModelOptions;
+  /** Path and shown name of each data set. */
+  data: { path: string; name: string }[];
+  episode: EpisodeOptions;
+  methods: MethodSpec[];
+}
+
+/** Some methods on one task. */
+export interface Job {
+  data: number;
+  task: number;
+  methods: number[];
+}
+
+/** What one method reached on one task. */
+export interface TaskResult {
+  data: string;
+  method: string;
+  task: number;
+  ways: number;
+  support: number;
+  queries: number;
+  /** Percent of the queries. */
+  accuracy: number;
+  backwardBytes: number;
+  peakBytes: number;
+  backwardMacs: number;
+  /** Wall-clock time of the adaptation: Fisher pass, selection and training. */
+  seconds: number;
+}
+
+/** Loads the model once and returns what runs jobs one after the other. */
+export async function createRunner(config: EvaluateConfig): Promise<(job: Job) => Promise<TaskResult[]>> {
+  const { TinyTrain } = (await import(config.engineUrl)) as { TinyTrain: Engine };
+  const session: Session = await TinyTrain.load(config.model, config.modelOptions);
+  const sets = new Map<number, DataSet>();
+  const { input } = session.model;
+
+  return async (job) => {
+    const source = config.data[job.data]!;
+    const data = sets.get(job.data) ?? (await openData(source.path));
+    sets.set(job.data, data);
+    const sizes = data.classes.map((c) => c.files.length);
+    const episode = sampleEpisode(sizes, config.episode, job.task);
+    const samples = await readSamples(data, [...episode.support, ...episode.query], input);
+    const support = samples.slice(0, episode.support.length);
+    const query = samples.slice(episode.support.length);
+
+    const results: TaskResult[] = [];
+    for (const m of job.methods) {
+      const { label, options } = config.methods[m]!;
+      session.reset();
+      const start = performance.now();
+      // Each task has its own augmentation and random choices, all from the one seed.
+      const report = await session.adapt(support, { ...options, seed: (config.episode.seed + job.task) >>> 0 });
+      const seconds = (performance.now() - start) / 1000;
+      const right = query.filter((sample) => session.classify(sample.image).label === sample.label).length;
+      results.push({
+        data: source.name,
+        method: label,
+        task: job.task,
+        ways: episode.classes.length,
+        support: support.length,
+        queries: query.length,
+        accuracy: (100 * right) / query.length,
+        backwardBytes: report.memory.backwardBytes,
+        peakBytes: report.memory.peakBytes,
+        backwardMacs: report.macs.backward,
+        seconds,
+      });
+    }
+    return results;
+  };
+}

@@ -1,0 +1,37 @@
+import type { Engine } from './engine.js';
+import type { Task } from './task.js';
+import type { AdaptOptions, Progress } from './types.js';
+
+/** A job hands the thread back after so many milliseconds, so that a page stays alive. */
+const SLICE = 30;
+/** Passes of the engine (assembly/engine/episode.ts) as a caller sees them; the first belong to what comes after. */
+const PHASES: Progress['phase'][] = ['fisher', 'fisher', 'fisher', 'prefix', 'train', 'train'];
+
+/** What a run of a job needs of the caller's options. */
+export interface RunOptions {
+  iterations: number;
+  signal?: AbortSignal;
+  onProgress?: AdaptOptions['onProgress'];
+}
+
+/** Steps the job that has begun to its end, in slices; returns the loss of every iteration. */
+export async function runJob(engine: Engine, task: Task, options: RunOptions): Promise<number[]> {
+  const { control } = engine;
+  const { signal, onProgress, iterations } = options;
+  const loss: number[] = [];
+  const host = {
+    sample: (index: number) => task.tensors[index]!,
+    iteration: (value: number) => {
+      loss.push(value);
+    },
+  };
+  signal?.throwIfAborted();
+  while (!engine.pump(host, SLICE)) {
+    const phase = loss.length ? 'train' : (PHASES[control.get('phase')] ?? 'train');
+    const [done, total] = [control.get('done'), control.get('total')];
+    onProgress?.({ phase, done, total, iteration: loss.length, iterations, loss: loss.at(-1) });
+    await new Promise((resume) => setTimeout(resume, 0));
+    signal?.throwIfAborted();
+  }
+  return loss;
+}

@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+/** The package as a user gets it: packed, and installed in an empty folder. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tinytrain-pack-'));
+const run = (command: string, args: string[], cwd = folder) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
+
+let tarball = '';
+
+beforeAll(() => {
+  // The build has run; scripts would only do it again under the feet of other tests.
+  run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], root);
+  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz'))!);
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
+  run('npm', ['install', '--no-audit', '--no-fund', tarball]);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the packed package has at most 3.5 MB', () => {
+  expect(statSync(tarball).size).toBeLessThanOrEqual(3.5 * 1024 * 1024);
+});
+
+test('the installed command runs the demo and says what it did', () => {
+  const report = JSON.parse(run(join(folder, 'node_modules/.bin/tinytrain'), ['demo', '--json']));
+  expect(report.accuracy.after).toBeGreaterThan(report.accuracy.before);
+});
+
+test('the installed API loads the default model, and every export is there', () => {
+  writeFileSync(
+    join(folder, 'use.mjs'),
+    `import { readFileSync } from 'node:fs';
+     import { fileURLToPath } from 'node:url';
+     import { TinyTrain } from 'tinytrain';
+     const tt = await TinyTrain.load('default');
+     for (const file of ['tinytrain.wasm', 'tinytrain.simd.wasm']) {
+       new WebAssembly.Module(readFileSync(fileURLToPath(import.meta.resolve('tinytrain/' + file))));
+     }
+     const data = new Uint8Array(12 * 12 * 3).fill(200);
+     console.log(JSON.stringify({ model: tt.model, features: tt.embed({ data, width: 12, height: 12 }).length }));`,
+  );
+  const { model, features } = JSON.parse(run('node', ['use.mjs']));
+  expect(model.name).toBe('default');
+  expect(features).toBe(model.features);
+});
