@@ -18,6 +18,7 @@ import { hash32 } from '../kernels/random';
 import { dPrototypes, labelOf, layerAt, shotsOf } from './arena';
 import { control } from './control';
 import { execute, update } from './execute';
+import { finite, finiteNorms } from './finite';
 import { AUGMENT_FLIP, AUGMENT_ON, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
 import { biasOf, modelBase, opAt, preprocessing, valueFloats, weightsOf } from './model';
 import { FEATURES, GRADIENTS, PREFIX, programStart } from './plan';
@@ -311,7 +312,7 @@ function nextPass(): i32 {
     return sumInformation();
   } else {
     pass = FINISHED;
-    if (job == TRAIN && !(finite(c.prototypesPointer, c.ways * c.featureCount) && finiteWeights())) return fail();
+    if (job == TRAIN && !(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteWeights())) return fail();
   }
   return status.DONE;
 }
@@ -319,15 +320,6 @@ function nextPass(): i32 {
 function fail(): i32 {
   endJob();
   return status.DIVERGED;
-}
-
-/** True if no float is NaN or infinite. */
-function finite(at: usize, n: i32): bool {
-  for (let i = 0; i < n; ++i) {
-    const x = load<f32>(at + (i << 2));
-    if (x - x != 0) return false;
-  }
-  return true;
 }
 
 /** True if what was trained is finite: a clipped activation may hide that it isn't. */

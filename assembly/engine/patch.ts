@@ -2,6 +2,7 @@
 import { BIAS, FROZEN, jobStart, Layer, layerAt, layoutTask, WEIGHTS } from './arena';
 import { crc32 } from './checksum';
 import { control } from './control';
+import { finite, finiteNorms } from './finite';
 import { biasOf, DEPTHWISE, isOpen, Op, opAt, rowLength, weightsOf } from './model';
 import * as status from './status';
 
@@ -187,18 +188,10 @@ function validPatch(at: usize, bytes: u32): bool {
   const nameBytes = load<u32>(at, 48);
   return (
     up(names + nameBytes) == bytes &&
-    allFinite(at + <usize>values, <u32>floats) &&
-    allFinite(at + <usize>prototypes, ways * c.featureCount) &&
+    finite(at + <usize>values, <i32>floats) &&
+    finiteNorms(at + <usize>prototypes, ways, c.featureCount) &&
     countNames(at + <usize>names, nameBytes) == ways
   );
-}
-
-function allFinite(at: usize, n: u32): bool {
-  for (const end = at + (n << 2); at < end; at += 4) {
-    const x = load<f32>(at);
-    if (x - x != 0) return false;
-  }
-  return true;
 }
 
 /** Names in a block of texts that each end in a zero byte; 0 if the last does not. */

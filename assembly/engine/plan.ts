@@ -222,17 +222,22 @@ function emitGradients(first: i32): void {
   }
 }
 
-/** End of the block that begins at operator `start`: the next cut that is no larger than the cuts around it, or the end. */
+/**
+ * End of the block that begins at operator `start`: the next cut that is no larger than the cuts around it and smaller
+ * than something inside the block or the cut behind it; or the end.
+ */
 function nextBlock(start: i32): i32 {
   const n = opCount();
   let before = valueFloats(start);
+  let largest = before;
   for (let v = start + 1; v < n; ++v) {
-    if (!has(v, CUT)) continue;
     const floats = valueFloats(v);
+    largest = max<i32>(largest, floats);
+    if (!has(v, CUT)) continue;
     let next = v + 1;
     while (!has(next, CUT)) ++next;
     const after = valueFloats(next);
-    if (floats <= before && floats <= after && (floats < before || floats < after)) return v;
+    if (floats <= before && floats <= after && (floats < largest || floats < after)) return v;
     before = floats;
   }
   return n;

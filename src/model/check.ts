@@ -4,8 +4,8 @@ import { type Model, OPERATOR_KINDS, type Operator, type Shape, shapeText, sizeO
 export const MAX_OPERATORS = 4096;
 /** Largest height, width, number of channels, kernel or stride: channel numbers of a patch have 16 bits. */
 export const MAX_DIMENSION = 65535;
-/** Most values of one image or activation, and weights of one operator: 512 MiB of floats. */
-export const MAX_VALUES = 2 ** 27;
+/** Most values of one image or activation, and weights of one operator: 1 GiB of floats. */
+export const MAX_VALUES = 2 ** 28;
 
 const isDimension = (n: number) => Number.isInteger(n) && n >= 1 && n <= MAX_DIMENSION;
 

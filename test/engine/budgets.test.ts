@@ -4,7 +4,7 @@ import { layersOf, type Model } from '../../src/model/model.js';
 import { writeModel } from '../../src/model/ttm.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { SelectOptions, SelectReport } from '../../src/types.js';
-import { deepNetwork, everyOperator, randomMobile, randomModel, support } from './networks.js';
+import { deepNetwork, everyOperator, Network, randomMobile, randomModel, support } from './networks.js';
 import { BINARIES, Rig } from './rig.js';
 
 const graph = (seed: number) => (seed % 3 ? randomMobile(seed) : randomModel(seed, 12));
@@ -112,6 +112,30 @@ for (const binary of BINARIES) {
         }),
         { numRuns: 60, seed: 7 },
       );
+    });
+
+    it('are not spent on layers that the features do not depend on', async () => {
+      const net = new Network([6, 6, 2]).convolution(4, { limit: 6 });
+      const model = net
+        .convolution(8)
+        .convolution(3, { input: 1 })
+        .mean()
+        .convolution(2, { input: 2 })
+        .mean({ input: 3 })
+        .model();
+      const tt = await load(model);
+      const { layers } = (await attempt(tt, model, { memory: '1MB', compute: 1, criterion: 'random' })) as SelectReport;
+      const unused = [1, 3];
+      for (const layer of layers) {
+        expect(layer.fisher === null).toBe(unused.includes(layer.index));
+        expect(layer.selected.length > 0).toBe(!unused.includes(layer.index));
+      }
+    });
+
+    it('of a model without layers: the error says so', async () => {
+      const model = new Network([6, 6, 2]).mean().model();
+      const tt = await load(model);
+      expect(await attempt(tt, model, {})).toBe('the model has no layer that can be trained');
     });
 
     it('of training, not of the Fisher pass alone', async () => {

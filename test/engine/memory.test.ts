@@ -102,6 +102,31 @@ for (const binary of BINARIES) {
       });
     }
 
+    it('the peak reported is the top of what a whole adaptation used', async () => {
+      for (const network of [model, deep]) {
+        const rig = await Rig.create(binary, network, support(network.input));
+        const adapt = () => {
+          rig.reset();
+          rig.set({ augment: 3, variants: 2, iterations: 2, memoryBudget: 40_000, computeBudget: 1e5 });
+          const start = rig.engine.control.get('planLow') || rig.bytes.length;
+          rig.bytes.fill(PATTERN, start);
+          for (const job of ['probe', 'fisher'] as const) rig.run(job);
+          rig.engine.score();
+          rig.engine.select();
+          rig.run('train');
+          return rig.patch();
+        };
+        adapt();
+        rig.engine.memory.grow(1);
+        adapt();
+        let top = rig.bytes.length;
+        while (rig.bytes[top - 1] === PATTERN) top--;
+        const peak = rig.engine.control.get('peakBytes');
+        expect(top).toBeLessThanOrEqual(peak);
+        expect(peak - top).toBeLessThan(SCRATCH);
+      }
+    });
+
     it('50 adaptations need no more memory than 2, and give the same patch each time', async () => {
       const rig = await Rig.create(binary, model, samples);
       const adapt = () => {

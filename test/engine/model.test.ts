@@ -3,7 +3,7 @@ import { compileBinary } from '../../src/binary.js';
 import { Engine, JOB } from '../../src/engine.js';
 import { writeModel } from '../../src/model/ttm.js';
 import { Random } from '../../src/random.js';
-import { everyOperator, Network, RELU } from './networks.js';
+import { deepNetwork, everyOperator, Network, RELU, randomMobile, randomModel } from './networks.js';
 import { resealed } from './patch.js';
 import { BINARIES } from './rig.js';
 
@@ -12,7 +12,7 @@ const RECORD = 128;
 const PATTERN = 0x5a;
 
 /** Opens a model of any content and runs every job on it; true if it could be opened. Only errors of ours may come. */
-function survives(engine: Engine, file: Uint8Array): boolean {
+function survives(engine: Engine, file: Uint8Array, memoryBudget = 10_000): boolean {
   const { control } = engine;
   const ours = (run: () => void): boolean => {
     try {
@@ -31,7 +31,7 @@ function survives(engine: Engine, file: Uint8Array): boolean {
   control.set('temperature', 10);
   control.set('augment', 3);
   control.set('variants', 1);
-  control.set('memoryBudget', 10_000);
+  control.set('memoryBudget', memoryBudget);
   control.set('computeBudget', 1e7);
   control.set('criterion', 0);
   const graphBytes = new DataView(file.buffer).getUint32(32, true);
@@ -82,24 +82,31 @@ for (const binary of BINARIES) {
     it('are refused or run inside their memory where the checksum fits', async () => {
       let engine = await create();
       const random = new Random(8);
-      const records = HEADER + RECORD * everyOperator().operators.length;
+      const models = [
+        everyOperator(),
+        deepNetwork(),
+        ...[1, 2, 3, 4].flatMap((seed) => [randomModel(seed), randomMobile(seed)]),
+      ];
+      const files = models.map((model) => writeModel(model));
       const words = [
         0, 1, 2, 3, 5, 6, 7, 8, 16, 64, 127, 16384, 16385, 65536, 0x7fffffff, 0x80000000, 0xffffffff, 0x7f800000,
         0x7fc00000,
       ];
       let good = 0;
-      for (let n = 0; n < 5000; n++) {
-        const copy = file.slice();
+      for (let n = 0; n < 4000; n++) {
+        const which = n % files.length;
+        const copy = files[which]!.slice();
+        const records = HEADER + RECORD * models[which]!.operators.length;
         const view = new DataView(copy.buffer);
         for (let k = random.between(1, 2); k > 0; k--) {
-          const at = random.between(4, (random.uniform() < 0.9 ? records : file.length) / 4 - 1) * 4;
+          const at = random.between(4, (random.uniform() < 0.9 ? records : copy.length) / 4 - 1) * 4;
           const kind = random.between(0, 2);
           if (kind === 0) view.setUint32(at, words[random.between(0, words.length - 1)]!, true);
           else if (kind === 1) view.setUint32(at, view.getUint32(at, true) + random.between(-3, 3), true);
           else view.setUint8(at + random.between(0, 3), random.between(0, 255));
         }
         if (n % 500 === 0) engine = await create();
-        if (survives(engine, resealed(copy))) good++;
+        if (survives(engine, resealed(copy), random.between(1000, 40_000))) good++;
       }
       expect(good).toBeGreaterThan(200);
     });

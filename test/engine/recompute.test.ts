@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { layersOf, type Model } from '../../src/model/model.js';
 import { Random } from '../../src/random.js';
 import type { LayerChoice } from '../../src/types.js';
-import { deepNetwork, everyOperator, randomMobile, randomModel, support } from './networks.js';
+import { deepNetwork, everyOperator, Network, randomMobile, randomModel, support } from './networks.js';
 import { BINARIES, type Binary, everyLayer, type Job, Rig } from './rig.js';
 
 /** For each layer nothing, its bias, some channels or all. */
@@ -56,6 +56,21 @@ for (const binary of BINARIES) {
           expect(blocks.loss).toEqual(whole.loss);
         }
       }
+    });
+
+    it('from blocks between residual sums of one size', async () => {
+      const net = new Network([8, 8, 3]).convolution(3);
+      for (let block = 0; block < 4; block++) {
+        const start = net.last;
+        net.convolution(16, { limit: 6 }).depthwise({ limit: 6 }).convolution(3).add(start);
+      }
+      const model = net.mean().model();
+      const selection = everyLayer(model);
+      const whole = await train(binary, model, { selection });
+      const blocks = await train(binary, model, { selection, memoryBudget: 1 });
+      expect(blocks.again).toBe(true);
+      expect(blocks.bytes).toBeLessThan(0.7 * whole.bytes);
+      expect(blocks.patch.equals(whole.patch)).toBe(true);
     });
 
     it('whatever is kept or recomputed, for random graphs and selections', async () => {
