@@ -1,3 +1,5 @@
+import { sha256 as hash } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { TinyTrainError } from './status.js';
 
 /** What the host reads of a patch file (docs/formats.md); the engine writes and checks it. */
@@ -14,8 +16,7 @@ export function classNames(patch: Uint8Array): string[] {
   return names;
 }
 
-/** SHA-256 in hexadecimal. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, '0')).join('');
+/** SHA-256 in hexadecimal. (The browser's own is missing from pages that are not served over https.) */
+export function sha256(bytes: Uint8Array): string {
+  return bytesToHex(hash(bytes));
 }

@@ -31,7 +31,9 @@ export function taskOf(support: readonly Sample[], tensor: (image: ImageInput) =
     }
     task.labels.push(index);
     try {
-      task.tensors.push(tensor(sample.image));
+      const values = tensor(sample.image);
+      // The caller may reuse an array while the adaptation runs.
+      task.tensors.push(values === sample.image ? values.slice() : values);
     } catch (error) {
       throw new TinyTrainError(`sample ${i} ('${label}'): ${(error as Error).message}`);
     }

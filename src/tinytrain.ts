@@ -117,7 +117,6 @@ export class TinyTrain {
       const loss = await runJob(engine, task, checked);
       const patch = engine.patch(task.classes);
       const now = performance.now();
-      const digest = await sha256(patch);
       this.#patch = patch;
       this.#classes = task.classes;
       const { iterations, optimizer, lr, temperature } = checked;
@@ -130,7 +129,7 @@ export class TinyTrain {
         temperature,
         loss,
         time: { fisherMs: time.fisherMs, trainMs: now - trainBegun, totalMs: now - begun },
-        patch: { bytes: patch.length, sha256: digest },
+        patch: { bytes: patch.length, sha256: sha256(patch) },
       };
     });
   }
