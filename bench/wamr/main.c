@@ -88,6 +88,7 @@ struct figures {
     uint32_t patch_bytes;
     uint64_t linear_bytes;
     size_t kept_bytes;
+    size_t module_bytes;
 };
 
 /* Ends the program with one line. */
@@ -525,9 +526,9 @@ static void report_json(struct tt_engine *engine, const struct figures *f, const
            run->task->ways, run->task->samples);
     printf(" \"budgets\": {\"memoryBytes\": %" PRIu32 ", \"backwardMacs\": %.0f},\n", run->options->memory, f->compute);
     printf(" \"memory\": {\"backwardBytes\": %" PRIu32 ", \"peakBytes\": %" PRIu32 ", \"arenaNeeded\": %" PRIu32
-           ", \"linearBytes\": %" PRIu64 ", \"keptBytes\": %zu, \"runtimeBytes\": %zu, \"runtimePeak\": %zu},\n",
+           ", \"linearBytes\": %" PRIu64 ", \"keptBytes\": %zu, \"moduleBytes\": %zu, \"runtimeBytes\": %zu},\n",
            c->backward_bytes, c->peak_bytes, c->peak_bytes - engine->arena, f->linear_bytes, f->kept_bytes,
-           tt_runtime_bytes().now, tt_runtime_bytes().peak);
+           f->module_bytes, tt_runtime_bytes().peak);
     printf(" \"macs\": {\"backward\": %.0f},\n \"augment\": {\"flip\": %s, \"crop\": %s},\n", c->backward_macs,
            f->flip ? "true" : "false", c->augment & AUGMENT_ON ? "true" : "false");
     printf(" \"layers\": [");
@@ -591,7 +592,8 @@ int main(int argc, char **argv)
     wasm_module_t module = wasm_runtime_load(wasm, (uint32_t)wasm_size, text, sizeof text);
     if (!module)
         die("%s: %s", options.wasm, text);
-    struct figures figures = { 0 };
+    size_t module_bytes = tt_runtime_bytes().now;
+    struct figures figures = { .module_bytes = module_bytes };
     struct run run = { &options, &task, &figures };
     struct tt_engine engine;
     const uint8_t *patch = NULL;
@@ -607,7 +609,7 @@ int main(int argc, char **argv)
         arena = engine.control->need_bytes;
         tt_destroy(&engine);
         free(figures.loss);
-        figures = (struct figures){ 0 };
+        figures = (struct figures){ .module_bytes = module_bytes };
     }
     if (status) {
         tt_message(&engine, status, text, sizeof text);
