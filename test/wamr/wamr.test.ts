@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import binaryen from 'binaryen';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeModel } from '../../src/model/ttm.js';
+import { natural } from '../../src/node/natural.js';
+import { classNames } from '../../src/patchfile.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { AdaptOptions } from '../../src/types.js';
 import { deepNetwork, everyOperator, Network, RELU, support } from '../engine/networks.js';
@@ -99,6 +101,17 @@ function suite(program: string): void {
     expect(refusal('every', ...flags, '--arena', String(arenaNeeded - 16))).toBe(
       `1 tinytrain-wamr: the run needs an arena of ${arenaNeeded} bytes, and has ${arenaNeeded - 16}`,
     );
+  });
+
+  it('takes classes in the order in which Node does', () => {
+    const tensor = samples.every[0]!.image as Float32Array;
+    const names = ['a', 'a1', 'a01', 'a2', 'a10', 'a-', 'a-1', 'ab', 'A', '7', '007', '10', '-1', '1b2', '1b10', '1b'];
+    for (const label of names) {
+      mkdirSync(path(`names/${label}`), { recursive: true });
+      writeFileSync(path(`names/${label}/0.f32`), tensor);
+    }
+    run('every', '--support', path('names'), '--method', 'none');
+    expect(classNames(readFileSync(path('out.ttd')))).toEqual(names.toSorted(natural));
   });
 
   it('gives a larger arena when the engine asks for one', async () => {
