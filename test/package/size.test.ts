@@ -15,6 +15,9 @@ test.each(
   const bytes = readFileSync(new URL(`../../build/${file}`, import.meta.url));
   const module = new WebAssembly.Module(bytes);
   expect(WebAssembly.Module.imports(module)).toEqual([]);
+  const { __heap_base, __data_end } = new WebAssembly.Instance(module).exports as Record<string, WebAssembly.Global>;
+  // WAMR cuts linear memory at __heap_base, unless __data_end rounded up to 16 is beyond it.
+  expect([__heap_base!.value % 16, __data_end!.value % 16]).toEqual([0, 0]);
   const names = WebAssembly.Module.exports(module).map((e) => e.name);
   expect(names).toEqual(expect.arrayContaining(['memory', '__heap_base', '__data_end', 'control', 'open', 'step']));
   const { default: binaryen } = await import('binaryen');
