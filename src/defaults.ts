@@ -16,8 +16,8 @@ export const DEFAULTS = {
 /** Optimiser and learning rate of each method. `none` trains nothing; its entry is never used. */
 export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> = {
   none: { optimizer: 'momentum', lr: 3e-3 },
-  lastlayer: { optimizer: 'adam', lr: 3e-3 },
-  fulltrain: { optimizer: 'adam', lr: 1e-4 },
+  lastlayer: { optimizer: 'adam', lr: 1e-2 },
+  fulltrain: { optimizer: 'adam', lr: 3e-4 },
   biasonly: { optimizer: 'adam', lr: 1e-3 },
   sparseupdate: { optimizer: 'momentum', lr: 1e-2 },
   tinytrain: { optimizer: 'momentum', lr: 2e-2 },

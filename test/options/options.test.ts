@@ -50,7 +50,7 @@ describe('options', () => {
       optimizer: 'momentum',
       lr: 2e-2,
     });
-    expect(checkOptions({ method: 'fulltrain' })).toMatchObject({ optimizer: 'adam', lr: 1e-4 });
+    expect(checkOptions({ method: 'fulltrain' })).toMatchObject({ optimizer: 'adam', lr: 3e-4 });
   });
   it.each([
     [
