@@ -49,7 +49,7 @@ static const char *const AUGMENTS[] = { "auto", "none", "noflip", NULL };
 static const struct {
     int optimizer;
     double lr;
-} TRAINING[] = { { 1, 2e-2 }, { 2, 3e-3 }, { 2, 1e-4 }, { 2, 1e-3 }, { 1, 3e-3 } };
+} TRAINING[] = { { 1, 2e-2 }, { 2, 1e-2 }, { 2, 3e-4 }, { 2, 1e-3 }, { 1, 3e-3 } };
 
 /* Bits of the control block's `augment`. */
 enum { AUGMENT_ON = 1, AUGMENT_FLIP = 2 };
