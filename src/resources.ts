@@ -7,7 +7,8 @@ export const EMBEDDED_MODELS: Record<string, URL> = {
 
 export type Reader = (where: string | URL) => Promise<Uint8Array>;
 
-let reader: Reader = async (where) => {
+/** Bytes of a URL. */
+export const fetchBytes: Reader = async (where) => {
   let response: Response;
   try {
     response = await fetch(where);
@@ -17,6 +18,8 @@ let reader: Reader = async (where) => {
   if (!response.ok) throw new TinyTrainError(`${where} cannot be fetched: the server answers ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 };
+
+let reader: Reader = fetchBytes;
 
 /** Replaces how names and URLs become bytes: Node's entry makes files readable. */
 export function setReader(read: Reader): void {

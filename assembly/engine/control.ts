@@ -78,8 +78,8 @@ export class Control {
   featuresPointer: u32;
   /** 180: cosine with each prototype, f32. */
   scoresPointer: u32;
-  /** 184: bytes that the patch will have without its class names. */
-  patchBytes: u32;
+  /** 184 */
+  reserved: u32;
   /** 188: 1 if blocks are recomputed from their inputs. */
   recompute: i32;
   /** 192: values that a sample's frozen prefix keeps with the host. */

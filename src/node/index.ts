@@ -1,16 +1,12 @@
 /** The API for Node: the same as in browsers, and names of files are read as files. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { setReader } from '../resources.js';
+import { fetchBytes, setReader } from '../resources.js';
 import { TinyTrainError } from '../status.js';
 
 setReader(async (where) => {
   const url = where instanceof URL ? where : /^(https?|data|file):/.test(where) ? new URL(where) : undefined;
-  if (url && url.protocol !== 'file:') {
-    const response = await fetch(url);
-    if (!response.ok) throw new TinyTrainError(`${url} cannot be fetched: the server answers ${response.status}`);
-    return new Uint8Array(await response.arrayBuffer());
-  }
+  if (url && url.protocol !== 'file:') return fetchBytes(url);
   const path = url ? fileURLToPath(url) : String(where);
   try {
     return await readFile(path);
