@@ -1,0 +1,40 @@
+/*
+ * What a program needs of the board: a count of instructions, high-water marks, and an end. Output goes through stdio;
+ * QEMU's semihosting takes it to the standard output of the emulator.
+ */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of a kind of memory: what it has, and the most that was in use. */
+struct board_memory {
+    size_t size, peak;
+};
+
+/*
+ * Instructions since the start, counted by a timer that ticks every 40 of them under `qemu -icount shift=0`. To be called
+ * at least once every 171,000,000,000 instructions, as the timer has 32 bits.
+ */
+uint64_t board_instructions(void);
+
+/* The C stack; the peak is found by the paint that is left of what was there at the start. */
+struct board_memory board_stack(void);
+
+/* The heap of malloc, everything that comes from it included: allocator's headers, linear memory, the runtime. */
+struct board_memory board_heap(void);
+
+/* RAM with fixed addresses: .data and .bss. */
+size_t board_static_bytes(void);
+
+/* Bytes that the program takes of flash, data blobs included. */
+size_t board_flash_bytes(void);
+
+/* External memory for what the engine wants kept, 16-byte aligned. */
+uint8_t *board_store(size_t *size);
+
+/* Ends the program: `exit` with what stdio still holds written out. */
+_Noreturn void board_exit(int status);
+
+#endif

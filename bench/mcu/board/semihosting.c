@@ -1,0 +1,135 @@
+/* Semihosting, and the calls that newlib makes of a system: output, the heap's limit, the end. */
+#include "semihosting.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "board.h"
+
+enum { SYS_OPEN = 0x01, SYS_WRITE0 = 0x04, SYS_WRITE = 0x05, SYS_EXIT_EXTENDED = 0x20 };
+/* "w" of SYS_OPEN, which for ":tt" is the standard output; 8, "a", is the standard error. */
+enum { MODE_OUT = 4, MODE_ERROR = 8 };
+#define APPLICATION_EXIT 0x20026u
+
+extern uint8_t board_heap_low[], board_heap_high[], board_flash_used[], board_store_low[], board_store_high[];
+
+static uint8_t *heap_end = board_heap_low;
+
+static intptr_t semihost(int call, const void *argument)
+{
+    register intptr_t r0 __asm__("r0") = call;
+    register const void *r1 __asm__("r1") = argument;
+    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+void semihosting_write_line(const char *text)
+{
+    semihost(SYS_WRITE0, text);
+}
+
+void semihosting_exit(int status)
+{
+    uintptr_t block[2] = { APPLICATION_EXIT, (uintptr_t)status };
+    for (;;)
+        semihost(SYS_EXIT_EXTENDED, block);
+}
+
+void board_exit(int status)
+{
+    exit(status);
+}
+
+struct board_memory board_heap(void)
+{
+    return (struct board_memory){ (size_t)(board_heap_high - board_heap_low), (size_t)(heap_end - board_heap_low) };
+}
+
+size_t board_flash_bytes(void)
+{
+    return (uintptr_t)board_flash_used;
+}
+
+uint8_t *board_store(size_t *size)
+{
+    *size = (size_t)(board_store_high - board_store_low);
+    return board_store_low;
+}
+
+/* ---- newlib's calls ---- */
+
+void _exit(int status)
+{
+    semihosting_exit(status);
+}
+
+/* The end of the heap only ever rises: newlib's small malloc gives nothing back. */
+void *_sbrk(ptrdiff_t bytes)
+{
+    if (bytes > board_heap_high - heap_end || bytes < board_heap_low - heap_end) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    uint8_t *at = heap_end;
+    heap_end += bytes;
+    return at;
+}
+
+int _write(int file, const char *bytes, int count)
+{
+    static intptr_t handles[3] = { -1, -1, -1 };
+    int which = file == 2 ? 2 : 1;
+    if (handles[which] < 0) {
+        uintptr_t open[3] = { (uintptr_t) ":tt", which == 2 ? MODE_ERROR : MODE_OUT, 3 };
+        handles[which] = semihost(SYS_OPEN, open);
+    }
+    uintptr_t block[3] = { (uintptr_t)handles[which], (uintptr_t)bytes, (uintptr_t)count };
+    return count - (int)semihost(SYS_WRITE, block);
+}
+
+int _read(int file, char *to, int count)
+{
+    (void)file, (void)to, (void)count;
+    return 0;
+}
+
+int _close(int file)
+{
+    (void)file;
+    return -1;
+}
+
+int _lseek(int file, int offset, int from)
+{
+    (void)file, (void)offset, (void)from;
+    return 0;
+}
+
+int _fstat(int file, struct stat *status)
+{
+    (void)file;
+    memset(status, 0, sizeof *status);
+    status->st_mode = S_IFCHR;
+    return 0;
+}
+
+int _isatty(int file)
+{
+    (void)file;
+    return 1;
+}
+
+int _getpid(void)
+{
+    return 1;
+}
+
+int _kill(int process, int signal)
+{
+    (void)process, (void)signal;
+    errno = EINVAL;
+    return -1;
+}

@@ -1,0 +1,23 @@
+/* What bench/mcu/translate.mjs writes of the module that wasm2c has translated. */
+#ifndef WASM2C_MODULE_H
+#define WASM2C_MODULE_H
+
+#include "wasm-rt.h"
+
+/* An export: arguments and then the result lie in 32-bit cells, as WAMR has them. */
+struct wasm2c_function {
+    const char *name;
+    uint32_t parameters, results;
+    void (*call)(void *instance, uint32_t *cells);
+};
+
+extern const struct wasm2c_function wasm2c_functions[];
+extern const size_t wasm2c_function_count;
+extern const size_t wasm2c_instance_bytes;
+extern const uint32_t wasm2c_heap_base; /* end of the module's static data */
+extern const uint32_t wasm2c_checksum;  /* CRC-32 of the module's file */
+
+void wasm2c_instantiate(void *instance);
+wasm_rt_memory_t *wasm2c_memory(void *instance);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The functions of WAMR's wasm_export.h that tinytrain's hosts use, over a module that wasm2c has translated. So the same
+ * host runs on both. One module, which is linked in; its exports are in a table that bench/mcu/translate.mjs writes.
+ */
+#ifndef WASM_EXPORT_H
+#define WASM_EXPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct wasm2c_module *wasm_module_t;
+typedef struct wasm2c_instance *wasm_module_inst_t;
+typedef struct wasm2c_instance *wasm_exec_env_t;
+typedef struct wasm2c_instance *wasm_memory_inst_t;
+typedef const struct wasm2c_function *wasm_function_inst_t;
+
+typedef enum { Alloc_With_Allocator } mem_alloc_type_t;
+typedef enum { WASM_LOG_LEVEL_FATAL } log_level_t;
+
+typedef struct {
+    mem_alloc_type_t mem_alloc_type;
+    struct {
+        struct {
+            void *malloc_func, *realloc_func, *free_func;
+        } allocator;
+    } mem_alloc_option;
+} RuntimeInitArgs;
+
+bool wasm_runtime_full_init(RuntimeInitArgs *arguments);
+void wasm_runtime_destroy(void);
+void wasm_runtime_set_log_level(log_level_t level);
+
+/* The bytes must be those of the module that is linked in: anything else is refused. */
+wasm_module_t wasm_runtime_load(uint8_t *bytes, uint32_t size, char *error, uint32_t error_size);
+void wasm_runtime_unload(wasm_module_t module);
+
+wasm_module_inst_t wasm_runtime_instantiate(wasm_module_t module, uint32_t stack, uint32_t heap, char *error, uint32_t error_size);
+void wasm_runtime_deinstantiate(wasm_module_inst_t instance);
+wasm_exec_env_t wasm_runtime_create_exec_env(wasm_module_inst_t instance, uint32_t stack);
+void wasm_runtime_destroy_exec_env(wasm_exec_env_t env);
+
+wasm_function_inst_t wasm_runtime_lookup_function(wasm_module_inst_t instance, const char *name);
+uint32_t wasm_func_get_param_count(wasm_function_inst_t function, wasm_module_inst_t instance);
+uint32_t wasm_func_get_result_count(wasm_function_inst_t function, wasm_module_inst_t instance);
+bool wasm_runtime_call_wasm(wasm_exec_env_t env, wasm_function_inst_t function, uint32_t count, uint32_t cells[]);
+const char *wasm_runtime_get_exception(wasm_module_inst_t instance);
+void wasm_runtime_clear_exception(wasm_module_inst_t instance);
+
+/* Gives out the heap of the instance once, as a whole: what a host with one arena asks for. */
+uint64_t wasm_runtime_module_malloc(wasm_module_inst_t instance, uint64_t size, void **native);
+bool wasm_runtime_validate_app_addr(wasm_module_inst_t instance, uint64_t address, uint64_t size);
+void *wasm_runtime_addr_app_to_native(wasm_module_inst_t instance, uint64_t address);
+wasm_memory_inst_t wasm_runtime_get_default_memory(wasm_module_inst_t instance);
+uint64_t wasm_memory_get_cur_page_count(wasm_memory_inst_t memory);
+uint64_t wasm_memory_get_bytes_per_page(wasm_memory_inst_t memory);
+
+#endif
