@@ -169,9 +169,9 @@ export async function buildBoard({
   const compiler = 'arm-none-eabi-gcc';
   const { objects: engineFiles, include } = await engineObjects(engine, compiler, flags, wasm, BOARDS[board]);
   const boardFolder = join(here, 'board');
-  const includes = [include, boardFolder, wamrHost, here, ...(generated ? [generated] : [])];
+  const includes = [include, boardFolder, wamrHost, join(wamrHost, 'linux'), here, ...(generated ? [generated] : [])];
   const own = ['startup.c', 'semihosting.c', 'counter.c'].map((name) => join(boardFolder, name));
-  const cFlags = [...flags, ...C_FLAGS, '-Os', STRICT];
+  const cFlags = [...flags, ...C_FLAGS, '-Os', STRICT, ...(engine === 'classic' ? ['-DCLASSIC=1'] : [])];
   const objects = [];
   for (const source of [...own, ...sources]) {
     const assembler = source.endsWith('.S');
@@ -195,6 +195,8 @@ export async function buildBoard({
       ...flags,
       '-nostartfiles',
       '--specs=nano.specs',
+      '-u',
+      '_printf_float',
       '-Wl,--gc-sections',
       '-Wl,--no-warn-rwx-segments',
       ...defines,
@@ -214,9 +216,9 @@ export async function buildBoard({
 }
 
 /** Builds a program for this machine over wasm2c; returns its path. */
-export async function buildLinux({ wasm, sources, generated }) {
+export async function buildLinux({ wasm, sources }) {
   const { objects, include } = await engineObjects('wasm2c', 'cc', [], wasm);
-  const includes = [include, wamrHost, here, ...(generated ? [generated] : [])];
+  const includes = [include, join(here, 'board'), wamrHost, join(wamrHost, 'linux'), here];
   for (const source of sources) {
     objects.push(await object('cc', source, source.endsWith('.S') ? [] : [...C_FLAGS, '-O2', STRICT], includes));
   }
@@ -226,16 +228,21 @@ export async function buildLinux({ wasm, sources, generated }) {
   return join(folder, 'program');
 }
 
-/** Runs a program on a board; what it wrote, and its status. `seconds` ends it. */
-export async function emulate(board, elf, seconds) {
-  const args = ['-M', BOARDS[board].machine, '-nographic', '-monitor', 'none', '-serial', 'none', '-icount', 'shift=0'];
-  args.push('-semihosting-config', 'enable=on,target=native', '-kernel', elf);
+/** Runs a program; what it wrote, and its status. `seconds` ends it. */
+export async function execute(command, args, seconds) {
   try {
-    const { stdout, stderr } = await run('qemu-system-arm', args, { timeout: seconds * 1000, maxBuffer: 1 << 26 });
+    const { stdout, stderr } = await run(command, args, { timeout: seconds * 1000, maxBuffer: 1 << 26 });
     return { status: 0, stdout, stderr };
   } catch (error) {
-    if (error.code === 'ENOENT') throw new Error('qemu-system-arm is missing: run scripts/install-mcu-tools.sh');
+    if (error.code === 'ENOENT') throw new Error(`${command} is missing: run scripts/install-mcu-tools.sh`);
     if (error.killed) throw new Error(`the program did not end within ${seconds} s (--timeout)`);
-    return { status: error.code, stdout: error.stdout, stderr: error.stderr };
+    return { status: error.code ?? error.signal, stdout: error.stdout, stderr: error.stderr };
   }
+}
+
+/** Runs a program on a board. */
+export function emulate(board, elf, seconds) {
+  const args = ['-M', BOARDS[board].machine, '-nographic', '-monitor', 'none', '-serial', 'none', '-icount', 'shift=0'];
+  args.push('-semihosting-config', 'enable=on,target=native', '-kernel', elf);
+  return execute('qemu-system-arm', args, seconds);
 }

@@ -48,8 +48,10 @@ function table(wasm, header) {
     const types = rest.split(', ').slice(1);
     return { name, types, result, code: wrapper(name, symbol, result, types) };
   });
+  const letter = (type) => (type === 'f32' ? 'f' : 'i');
   const rows = functions.map(
-    ({ name, types, result }) => `    { "${name}", ${types.length}, ${result === 'void' ? 0 : 1}, call_${name} },`,
+    ({ name, types, result }) =>
+      `    { "${name}", "${types.map(letter).join('')}", "${result === 'void' ? '' : letter(result)}", call_${name} },`,
   );
   return `/* Made by bench/mcu/translate.mjs. */
 #include "translated.h"

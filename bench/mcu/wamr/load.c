@@ -7,13 +7,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "runtime.h"
-
 wasm_module_t engine_load(const uint8_t *wasm, uint32_t bytes, char *error, uint32_t error_size)
 {
     LoadArgs arguments = { .name = "", .wasm_binary_freeable = true };
 #if CLASSIC
-    uint8_t *copy = runtime_allocate(bytes);
+    uint8_t *copy = wasm_runtime_malloc(bytes);
     if (!copy) {
         memcpy(error, "not enough memory", sizeof "not enough memory");
         return NULL;

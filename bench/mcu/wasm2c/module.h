@@ -4,10 +4,11 @@
 
 #include "wasm-rt.h"
 
-/* An export: arguments and then the result lie in 32-bit cells, as WAMR has them. */
+/*
+ * An export: arguments lie in 32-bit cells, and the result in the first, as WAMR has them. A letter for each: i is an i32, f an f32.
+ */
 struct wasm2c_function {
-    const char *name;
-    uint32_t parameters, results;
+    const char *name, *parameters, *results;
     void (*call)(void *instance, uint32_t *cells);
 };
 

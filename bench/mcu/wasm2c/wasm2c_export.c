@@ -170,19 +170,37 @@ wasm_function_inst_t wasm_runtime_lookup_function(wasm_module_inst_t instance, c
 uint32_t wasm_func_get_param_count(wasm_function_inst_t function, wasm_module_inst_t instance)
 {
     (void)instance;
-    return function->parameters;
+    return (uint32_t)strlen(function->parameters);
 }
 
 uint32_t wasm_func_get_result_count(wasm_function_inst_t function, wasm_module_inst_t instance)
 {
     (void)instance;
-    return function->results;
+    return (uint32_t)strlen(function->results);
+}
+
+static void kinds(const char *letters, wasm_valkind_t *types)
+{
+    while (*letters)
+        *types++ = *letters++ == 'f' ? WASM_F32 : WASM_I32;
+}
+
+void wasm_func_get_param_types(wasm_function_inst_t function, wasm_module_inst_t instance, wasm_valkind_t *types)
+{
+    (void)instance;
+    kinds(function->parameters, types);
+}
+
+void wasm_func_get_result_types(wasm_function_inst_t function, wasm_module_inst_t instance, wasm_valkind_t *types)
+{
+    (void)instance;
+    kinds(function->results, types);
 }
 
 bool wasm_runtime_call_wasm(wasm_exec_env_t env, wasm_function_inst_t function, uint32_t count, uint32_t cells[])
 {
     env->exception = NULL;
-    if (count != function->parameters) {
+    if (count != strlen(function->parameters)) {
         env->exception = "Exception: invalid argument count";
         return false;
     }

@@ -15,6 +15,9 @@ typedef struct wasm2c_instance *wasm_exec_env_t;
 typedef struct wasm2c_instance *wasm_memory_inst_t;
 typedef const struct wasm2c_function *wasm_function_inst_t;
 
+typedef uint8_t wasm_valkind_t;
+enum { WASM_I32, WASM_I64, WASM_F32, WASM_F64 };
+
 typedef enum { Alloc_With_Allocator } mem_alloc_type_t;
 typedef enum { WASM_LOG_LEVEL_FATAL } log_level_t;
 
@@ -43,11 +46,13 @@ void wasm_runtime_destroy_exec_env(wasm_exec_env_t env);
 wasm_function_inst_t wasm_runtime_lookup_function(wasm_module_inst_t instance, const char *name);
 uint32_t wasm_func_get_param_count(wasm_function_inst_t function, wasm_module_inst_t instance);
 uint32_t wasm_func_get_result_count(wasm_function_inst_t function, wasm_module_inst_t instance);
+void wasm_func_get_param_types(wasm_function_inst_t function, wasm_module_inst_t instance, wasm_valkind_t *types);
+void wasm_func_get_result_types(wasm_function_inst_t function, wasm_module_inst_t instance, wasm_valkind_t *types);
 bool wasm_runtime_call_wasm(wasm_exec_env_t env, wasm_function_inst_t function, uint32_t count, uint32_t cells[]);
 const char *wasm_runtime_get_exception(wasm_module_inst_t instance);
 void wasm_runtime_clear_exception(wasm_module_inst_t instance);
 
-/* Gives out the heap of the instance once, as a whole: what a host with one arena asks for. */
+/* Gives out the heap of the instance, which is the end of its memory, once and as a whole. */
 uint64_t wasm_runtime_module_malloc(wasm_module_inst_t instance, uint64_t size, void **native);
 bool wasm_runtime_validate_app_addr(wasm_module_inst_t instance, uint64_t address, uint64_t size);
 void *wasm_runtime_addr_app_to_native(wasm_module_inst_t instance, uint64_t address);
