@@ -3,7 +3,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { translate } from './translate.mjs';
@@ -169,7 +169,7 @@ export async function buildBoard({
   const compiler = 'arm-none-eabi-gcc';
   const { objects: engineFiles, include } = await engineObjects(engine, compiler, flags, wasm, BOARDS[board]);
   const boardFolder = join(here, 'board');
-  const includes = [include, boardFolder, wamrHost, join(wamrHost, 'linux'), here, ...(generated ? [generated] : [])];
+  const includes = [include, boardFolder, wamrHost, here, ...(generated ? [generated] : [])];
   const own = ['startup.c', 'semihosting.c', 'counter.c'].map((name) => join(boardFolder, name));
   const cFlags = [...flags, ...C_FLAGS, '-Os', STRICT, ...(engine === 'classic' ? ['-DCLASSIC=1'] : [])];
   const objects = [];
@@ -218,7 +218,7 @@ export async function buildBoard({
 /** Builds a program for this machine over wasm2c; returns its path. */
 export async function buildLinux({ wasm, sources }) {
   const { objects, include } = await engineObjects('wasm2c', 'cc', [], wasm);
-  const includes = [include, join(here, 'board'), wamrHost, join(wamrHost, 'linux'), here];
+  const includes = [include, join(here, 'board'), wamrHost, here];
   for (const source of sources) {
     objects.push(await object('cc', source, source.endsWith('.S') ? [] : [...C_FLAGS, '-O2', STRICT], includes));
   }

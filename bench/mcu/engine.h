@@ -2,12 +2,11 @@
 #ifndef MCU_ENGINE_H
 #define MCU_ENGINE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "wasm_export.h"
 
-/* Loads the module from flash; NULL, and why, if that is not possible. */
+/* Starts the runtime, which allocates by malloc, and loads the module from flash; NULL, and why, if that is not possible. */
 wasm_module_t engine_load(const uint8_t *wasm, uint32_t bytes, char *error, uint32_t error_size);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "board.h"
 #include "engine.h"
-#include "runtime.h"
 #include "sha256.h"
 #include "store.h"
 
@@ -184,12 +183,16 @@ static void report(struct tt_engine *engine)
     printf(" \"iterations\": %" PRId32 ", \"loss\": [%.9g, %.9g], \"restarts\": %" PRId32 ",\n", run.iterations, (double)run.first_loss,
            (double)run.last_loss, run.restarts);
     print_instructions();
-    printf(" \"highWater\": {\"linear\": %" PRIu32 ", \"runtimeHeap\": %lu, \"stack\": %lu, \"static\": %lu, \"heap\": %lu, \"store\": %lu},\n",
-           run.linear_used, (unsigned long)runtime_bytes().peak, (unsigned long)stack.peak, (unsigned long)board_static_bytes(),
-           (unsigned long)heap.peak, (unsigned long)store_peak());
-    printf(" \"given\": {\"linear\": %lu, \"stack\": %lu, \"heap\": %lu, \"store\": %lu},\n", (unsigned long)tt_linear_bytes(engine),
-           (unsigned long)stack.size, (unsigned long)heap.size, (unsigned long)store);
-    printf(" \"backwardBytes\": %" PRIu32 ", \"flash\": %lu}\n", run.backward_bytes, (unsigned long)board_flash_bytes());
+    unsigned long linear = (unsigned long)tt_linear_bytes(engine);
+    printf(" \"highWater\": {\"linear\": %" PRIu32 ", \"runtimeHeap\": %lu, \"stack\": %lu, \"static\": %lu, \"store\": %lu},\n",
+           run.linear_used, (unsigned long)(heap.peak > linear ? heap.peak - linear : 0), (unsigned long)stack.peak, (unsigned long)board_static_bytes(),
+           (unsigned long)store_peak());
+    printf(" \"given\": {\"linear\": %lu, \"stack\": %lu, \"heap\": %lu, \"store\": %lu},\n", linear, (unsigned long)stack.size,
+           (unsigned long)heap.size, (unsigned long)store);
+    size_t blobs = board_blob_bytes();
+    printf(" \"backwardBytes\": %" PRIu32 ", \"flash\": {\"code\": %lu, \"wasm\": %" PRIu32 ", \"model\": %" PRIu32
+           ", \"samples\": %lu, \"total\": %lu}}\n", run.backward_bytes, (unsigned long)(board_flash_bytes() - blobs), job.wasm_bytes,
+           job.model_bytes, (unsigned long)(blobs - job.wasm_bytes - job.model_bytes), (unsigned long)board_flash_bytes());
 }
 
 /* Ends with one line, as JSON. */
@@ -202,8 +205,6 @@ static int fail(int32_t status, const char *message)
 int main(void)
 {
     char text[160];
-    if (!runtime_start())
-        return fail(TT_HOST_MEMORY, "the runtime does not start: not enough memory");
     wasm_module_t module = engine_load(job.wasm, job.wasm_bytes, text, sizeof text);
     if (!module)
         return fail(TT_MODULE, text);

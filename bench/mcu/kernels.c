@@ -5,7 +5,7 @@
 
 #include "board.h"
 #include "cases.h"
-#include "wasm_export.h"
+#include "engine.h"
 
 #define STACK_BYTES 8192
 
@@ -85,22 +85,8 @@ static void run(const struct kernel_case *c, uint32_t base)
 
 int main(void)
 {
-    RuntimeInitArgs init = { .mem_alloc_type = Alloc_With_Allocator };
-    init.mem_alloc_option.allocator.malloc_func = (void *)malloc;
-    init.mem_alloc_option.allocator.realloc_func = (void *)realloc;
-    init.mem_alloc_option.allocator.free_func = (void *)free;
-    if (!wasm_runtime_full_init(&init))
-        die("the runtime", "does not start");
     char text[128];
-    uint8_t *copy = NULL;
-    if (wasm_blob_bytes) {
-        /* An interpreter may write to the module's bytes. */
-        copy = malloc(wasm_blob_bytes);
-        if (!copy)
-            die("the module", "not enough memory");
-        memcpy(copy, wasm_blob, wasm_blob_bytes);
-    }
-    wasm_module_t module = wasm_runtime_load(copy, wasm_blob_bytes, text, sizeof text);
+    wasm_module_t module = engine_load(wasm_blob, wasm_blob_bytes, text, sizeof text);
     if (!module)
         die("the module", text);
     instance = wasm_runtime_instantiate(module, STACK_BYTES, ARENA_BYTES + 256, text, sizeof text);

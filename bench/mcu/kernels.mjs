@@ -5,11 +5,11 @@
 //
 // MACs are those that the engine counts: taps that fall on padding included. Every output is compared to Node's, bit for bit.
 // `npm run build:wasm` makes the module.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { blobSource } from './blob.mjs';
-import { BOARDS, buildBoard, emulate, OUT, once } from './build.mjs';
+import { BOARDS, buildBoard, emulate, once } from './build.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -152,11 +152,12 @@ async function main() {
     writeFileSync(join(folder, 'cases.h'), text);
   });
   const blob = await blobSource({ wasm_blob: args.engine === 'wasm2c' ? '' : readFileSync(wasm) });
+  const load = args.engine === 'wasm2c' ? 'wasm2c/load.c' : 'wamr/load.c';
   const elf = await buildBoard({
     board: args.board,
     engine: args.engine,
     wasm,
-    sources: [join(import.meta.dirname, 'kernels.c'), blob],
+    sources: [join(import.meta.dirname, 'kernels.c'), join(import.meta.dirname, load), blob],
     generated,
     ram: 4 << 20,
     stack: 16 << 10,

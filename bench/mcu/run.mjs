@@ -84,7 +84,7 @@ async function main() {
     board: args.board,
     engine: args.engine,
     wasm: args.wasm,
-    arena: node && node.peakBytes,
+    arena: node?.peakBytes,
     linear: number(args, 'linear'),
     ram: number(args, 'ram'),
     stack: number(args, 'stack'),
@@ -125,7 +125,9 @@ function report(args, result, node) {
       .map(([name, n]) => `${name} ${count(n)}`)
       .join(', ')}`,
   );
-  console.log(`RAM that is needed ${count(figures.ramNeeded)} bytes, flash ${count(result.flash)} bytes`);
+  console.log(
+    `RAM that is needed ${count(figures.ramNeeded)} bytes, flash ${count(result.flash.total)} bytes, ${count(result.flash.code)} of them code`,
+  );
 }
 
 main().catch((error) => {

@@ -2,7 +2,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from '../../dist/crc32.js';
 
 /** The translator whose runtime wasm2c/wasm-rt.h is. */
 const VERSION = '1.0.32';
@@ -79,7 +78,6 @@ ${rows.join('\n')}
 const size_t wasm2c_function_count = ${rows.length};
 const size_t wasm2c_instance_bytes = sizeof(Z_module_instance_t);
 const uint32_t wasm2c_heap_base = ${base};
-const uint32_t wasm2c_checksum = ${crc32(bytes)}u;
 
 void wasm2c_instantiate(void *instance)
 {

@@ -31,6 +31,9 @@ size_t board_static_bytes(void);
 /* Bytes that the program takes of flash, data blobs included. */
 size_t board_flash_bytes(void);
 
+/* Bytes of flash that are data: model, images and the like. */
+size_t board_blob_bytes(void);
+
 /* External memory for what the engine wants kept, 16-byte aligned. */
 uint8_t *board_store(size_t *size);
 

@@ -32,6 +32,11 @@ size_t board_flash_bytes(void)
     return 0;
 }
 
+size_t board_blob_bytes(void)
+{
+    return 0;
+}
+
 uint8_t *board_store(size_t *size)
 {
     static uint8_t store[STORE_BYTES] __attribute__((aligned(16)));

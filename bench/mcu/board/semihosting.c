@@ -14,7 +14,7 @@ enum { SYS_OPEN = 0x01, SYS_WRITE0 = 0x04, SYS_WRITE = 0x05, SYS_EXIT_EXTENDED =
 enum { MODE_OUT = 4, MODE_ERROR = 8 };
 #define APPLICATION_EXIT 0x20026u
 
-extern uint8_t board_heap_low[], board_heap_high[], board_flash_used[], board_store_low[], board_store_high[];
+extern uint8_t board_heap_low[], board_heap_high[], board_flash_used[], board_blob_low[], board_blob_high[], board_store_low[], board_store_high[];
 
 static uint8_t *heap_end = board_heap_low;
 
@@ -51,6 +51,11 @@ struct board_memory board_heap(void)
 size_t board_flash_bytes(void)
 {
     return (uintptr_t)board_flash_used;
+}
+
+size_t board_blob_bytes(void)
+{
+    return (size_t)(board_blob_high - board_blob_low);
 }
 
 uint8_t *board_store(size_t *size)

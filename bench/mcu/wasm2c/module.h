@@ -16,7 +16,6 @@ extern const struct wasm2c_function wasm2c_functions[];
 extern const size_t wasm2c_function_count;
 extern const size_t wasm2c_instance_bytes;
 extern const uint32_t wasm2c_heap_base; /* end of the module's static data */
-extern const uint32_t wasm2c_checksum;  /* CRC-32 of the module's file */
 
 void wasm2c_instantiate(void *instance);
 wasm_rt_memory_t *wasm2c_memory(void *instance);

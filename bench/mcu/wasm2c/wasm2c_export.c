@@ -27,11 +27,6 @@ static const char *const TRAPS[] = {
     [WASM_RT_TRAP_EXHAUSTION] = "Exception: out of memory",
 };
 
-typedef void *allocate(unsigned int size);
-typedef void release(void *block);
-static allocate *runtime_allocate;
-static release *runtime_free;
-
 /* Where a trap goes, and the size of the memory of an instance that is being made. One thread. */
 static jmp_buf landing;
 static uint32_t memory_bytes;
@@ -73,44 +68,10 @@ void wasm_rt_free_memory(wasm_rt_memory_t *memory)
 
 /* ---- the runtime ---- */
 
-bool wasm_runtime_full_init(RuntimeInitArgs *arguments)
-{
-    runtime_allocate = (allocate *)arguments->mem_alloc_option.allocator.malloc_func;
-    runtime_free = (release *)arguments->mem_alloc_option.allocator.free_func;
-    return true;
-}
-
-void wasm_runtime_destroy(void) {}
-
-void wasm_runtime_set_log_level(log_level_t level)
-{
-    (void)level;
-}
-
-static uint32_t crc32(const uint8_t *bytes, uint32_t size)
-{
-    uint32_t crc = UINT32_MAX;
-    for (uint32_t i = 0; i < size; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-    }
-    return ~crc;
-}
-
-wasm_module_t wasm_runtime_load(uint8_t *bytes, uint32_t size, char *error, uint32_t error_size)
+wasm_module_t wasm_runtime_linked(void)
 {
     static char linked;
-    if (bytes && crc32(bytes, size) != wasm2c_checksum) {
-        snprintf(error, error_size, "not the module that this program was translated from");
-        return NULL;
-    }
     return (wasm_module_t)&linked;
-}
-
-void wasm_runtime_unload(wasm_module_t module)
-{
-    (void)module;
 }
 
 wasm_module_inst_t wasm_runtime_instantiate(wasm_module_t module, uint32_t stack, uint32_t heap, char *error, uint32_t error_size)
@@ -121,10 +82,9 @@ wasm_module_inst_t wasm_runtime_instantiate(wasm_module_t module, uint32_t stack
     if (heap > UINT32_MAX - ALIGN - base)
         return NULL;
     size_t header = (sizeof(struct wasm2c_instance) + ALIGN - 1) / ALIGN * ALIGN;
-    struct wasm2c_instance *instance = runtime_allocate((unsigned int)(header + wasm2c_instance_bytes));
+    struct wasm2c_instance *instance = calloc(1, header + wasm2c_instance_bytes);
     if (!instance)
         return NULL;
-    memset(instance, 0, header + wasm2c_instance_bytes);
     instance->module = (uint8_t *)instance + header;
     instance->memory = wasm2c_memory(instance->module);
     instance->heap = base;
@@ -142,7 +102,7 @@ wasm_module_inst_t wasm_runtime_instantiate(wasm_module_t module, uint32_t stack
 void wasm_runtime_deinstantiate(wasm_module_inst_t instance)
 {
     wasm_rt_free_memory(instance->memory);
-    runtime_free(instance);
+    free(instance);
 }
 
 wasm_exec_env_t wasm_runtime_create_exec_env(wasm_module_inst_t instance, uint32_t stack)

@@ -18,25 +18,8 @@ typedef const struct wasm2c_function *wasm_function_inst_t;
 typedef uint8_t wasm_valkind_t;
 enum { WASM_I32, WASM_I64, WASM_F32, WASM_F64 };
 
-typedef enum { Alloc_With_Allocator } mem_alloc_type_t;
-typedef enum { WASM_LOG_LEVEL_FATAL } log_level_t;
-
-typedef struct {
-    mem_alloc_type_t mem_alloc_type;
-    struct {
-        struct {
-            void *malloc_func, *realloc_func, *free_func;
-        } allocator;
-    } mem_alloc_option;
-} RuntimeInitArgs;
-
-bool wasm_runtime_full_init(RuntimeInitArgs *arguments);
-void wasm_runtime_destroy(void);
-void wasm_runtime_set_log_level(log_level_t level);
-
-/* The bytes must be those of the module that is linked in: anything else is refused. */
-wasm_module_t wasm_runtime_load(uint8_t *bytes, uint32_t size, char *error, uint32_t error_size);
-void wasm_runtime_unload(wasm_module_t module);
+/* The module. WAMR loads one from its bytes; here it is part of the program. */
+wasm_module_t wasm_runtime_linked(void);
 
 wasm_module_inst_t wasm_runtime_instantiate(wasm_module_t module, uint32_t stack, uint32_t heap, char *error, uint32_t error_size);
 void wasm_runtime_deinstantiate(wasm_module_inst_t instance);
