@@ -70,14 +70,14 @@ export function execute(s: Step, scale: f32): void {
 function forward(op: Op, s: Step): void {
   switch (op.op) {
     case CONV2D:
-      if (isPointwise(op)) pointwise_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      if (isPointwise(op)) pointwise_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op, 0, op.outC);
       else conv2d_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
       break;
     case DEPTHWISE:
       depthwise_forward(s.c, s.a, weightsOf(op), biasOf(op), op);
       break;
     case LINEAR:
-      linear_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      linear_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op, 0, op.outC);
       break;
     case ADD:
       add_forward(s.c, s.a, s.b, op.outH * op.outW * op.outC, op);
@@ -98,14 +98,14 @@ function inputGradient(op: Op, s: Step): void {
   const sum = s.flag != 0;
   switch (op.op) {
     case CONV2D:
-      if (isPointwise(op)) pointwise_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      if (isPointwise(op)) pointwise_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum, 0, op.outC);
       else conv2d_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
       break;
     case DEPTHWISE:
       depthwise_backward_input(s.c, s.b, weightsOf(op), op, sum);
       break;
     case LINEAR:
-      linear_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      linear_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum, 0, op.outC);
       break;
     case MAXPOOL:
       maxpool_backward_input(s.c, s.b, s.a, op, sum);
