@@ -1,10 +1,12 @@
 /**
  * The episode: a job as a sequence of passes over the samples, each pass running one program a sample.
  *
+ *   CHECK   checksum of a model whose weights are with the host
  *   EMBED   one sample -> features
  *   PROBE   prototypes; every sample plain and mirrored against them
  *   FISHER  prototypes; every pseudo-query forward and back -> Δ (equation 1)
- *   TRAIN   [prefix of every sample and variant, kept by the host]
+ *   TRAIN   [values of what is trained, if the weights are with the host]
+ *           [prefix of every sample and variant, kept by the host]
  *           each iteration: prototypes; pseudo-queries forward, loss and back; support samples back through their
  *           prototypes; update.  At the end: prototypes of the adapted network
  *
@@ -15,15 +17,18 @@
 import { augment, mirror } from '../kernels/augment';
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { hash32 } from '../kernels/random';
-import { dPrototypes, labelOf, layerAt, shotsOf } from './arena';
+import { dPrototypes, dropValues, keepValues, labelOf, layerAt, shotsOf } from './arena';
+import { beginCheck, checkStep } from './check';
 import { control } from './control';
 import { execute, update } from './execute';
 import { finite, finiteNorms } from './finite';
-import { AUGMENT_FLIP, AUGMENT_ON, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
+import { AUGMENT_FLIP, AUGMENT_ON, CHECK, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
 import { biasOf, modelBase, opAt, preprocessing, valueFloats, weightsOf } from './model';
-import { FEATURES, GRADIENTS, PREFIX, programStart } from './plan';
-import { S_AUGMENT, S_END, S_FEATURES, S_FETCH, S_HEAD, S_SAMPLE, S_STORE, Step, stepAt } from './program';
+import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
+import { S_AUGMENT, S_END, S_FEATURES, S_FETCH, S_HEAD, S_SAMPLE, S_STORE, S_TAKE, Step, stepAt } from './program';
+import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
 import * as status from './status';
+import { blockFloats } from './trained';
 
 // Passes. The numbers are the control block's `phase`.
 const PROTOTYPES: i32 = 0;
@@ -33,6 +38,8 @@ const KEEPING: i32 = 3;
 const QUERIES: i32 = 4;
 const SUPPORT: i32 = 5;
 const FEATURE: i32 = 6;
+const TAKING: i32 = 7;
+const CHECKING: i32 = 8;
 /** No pass; a variable that starts with it needs no start function, as it is a literal. */
 const FINISHED: i32 = -1;
 
@@ -45,7 +52,11 @@ let pass: i32 = -1;
 let sample: i32 = 0;
 let variant: i32 = 0;
 let pc: i32 = -1;
-/** The host has been asked for what the step at `pc` needs. */
+/** First output channel of the slice of weights that the step at `pc` runs for. */
+let slice: i32 = 0;
+/** What the host has brought for the step (or slice) so far. */
+let piece: i32 = 0;
+/** The host has been asked for the next piece. */
 let waiting: bool = false;
 let lossSum: f64 = 0;
 let beta1: f64 = 1;
@@ -53,14 +64,22 @@ let beta2: f64 = 1;
 
 /** Lays out a job and makes it the one that `step` runs. */
 export function beginJob(which: i32): i32 {
-  job = -1;
-  pass = FINISHED;
+  endJob();
+  // A job that was given up may have been waiting for its host.
+  waiting = false;
+  piece = 0;
+  slice = 0;
+  if (which == CHECK) {
+    const state = beginCheck();
+    if (state != status.DONE) return state;
+    job = which;
+    pass = CHECKING;
+    return status.DONE;
+  }
   const state = prepareJob(which);
   if (state != status.DONE) return state;
   const c = control();
   job = which;
-  // A job that was given up may have been waiting for its host.
-  waiting = false;
   c.iteration = 0;
   c.loss = 0;
   c.probePlain = 0;
@@ -69,13 +88,15 @@ export function beginJob(which: i32): i32 {
   beta2 = 1;
   if (which == TRAIN) clearGradients();
   if (which == EMBED) enter(FEATURE);
-  else if (which == TRAIN && programStart(PREFIX) >= 0) enter(KEEPING);
+  else if (programStart(VALUES) >= 0) enter(TAKING);
+  else if (programStart(PREFIX) >= 0) enter(KEEPING);
   else enter(PROTOTYPES);
   return status.DONE;
 }
 
 /** Ends the job; a host calls it to give up. */
 export function endJob(): void {
+  if (job == TRAIN) dropValues();
   job = -1;
   pass = FINISHED;
 }
@@ -83,6 +104,11 @@ export function endJob(): void {
 /** Runs at most `budget` steps of the job. Answers as in status.ts. */
 export function runSteps(budget: i32): i32 {
   if (job < 0) return status.ORDER;
+  if (pass == CHECKING) return check();
+  if (waiting) {
+    waiting = false;
+    ++piece;
+  }
   while (pass != FINISHED) {
     const s = stepAt(pc);
     if (s.code == S_END) {
@@ -91,21 +117,38 @@ export function runSteps(budget: i32): i32 {
       continue;
     }
     if (budget-- <= 0) return status.YIELD;
-    const wanted = waiting ? status.DONE : request(s);
+    const wanted = request(s);
     if (wanted != status.DONE) {
       waiting = true;
       return wanted;
     }
-    waiting = false;
+    piece = 0;
+    const sliced = needsSlices(s);
+    if (sliced) layOver(s, slice);
     run(s);
+    if (sliced) {
+      slice += rowsOfSlice(opAt(s.op), slice);
+      if (slice < opAt(s.op).outC) continue;
+      slice = 0;
+    }
     ++pc;
   }
   job = -1;
   return status.DONE;
 }
 
+/** Takes the slice that the host has brought into the checksum, and asks for the next one. */
+function check(): i32 {
+  const wanted = checkStep(waiting);
+  waiting = wanted == status.SLICE;
+  if (!waiting) endJob();
+  return wanted;
+}
+
 /** What a step needs of the host before it counts as done. */
 function request(s: Step): i32 {
+  if (needsSlices(s)) return requestSlice(s, slice, piece);
+  if (piece > 0) return status.DONE;
   const c = control();
   if (s.code == S_SAMPLE) {
     c.ioPointer = variant == 0 ? s.c : s.a;
@@ -131,6 +174,7 @@ function run(s: Step): void {
     case S_SAMPLE:
     case S_STORE:
     case S_FETCH:
+    case S_TAKE:
       break;
     case S_AUGMENT:
       pseudoQuery(s.c, s.a);
@@ -142,7 +186,7 @@ function run(s: Step): void {
       head(s.c, s.a);
       break;
     default:
-      execute(s, <f32>(0.5 / <f64>control().samples));
+      execute(s, slice, <f32>(0.5 / <f64>control().samples));
   }
 }
 
@@ -252,7 +296,7 @@ function enter(which: i32): void {
   c.phase = which;
   c.done = 0;
   c.total =
-    which == FEATURE
+    which == FEATURE || which == TAKING
       ? 1
       : which == KEEPING
         ? c.samples * (keptVariants() + 1)
@@ -270,6 +314,7 @@ function enter(which: i32): void {
 
 /** First step of the program that this pass runs for each sample. */
 function programOfPass(): i32 {
+  if (pass == TAKING) return programStart(VALUES);
   if (pass == KEEPING) return programStart(PREFIX);
   return programStart(pass == INFORMATION || pass == QUERIES || pass == SUPPORT ? GRADIENTS : FEATURES);
 }
@@ -291,7 +336,7 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    if (++sample >= (pass == FEATURE ? 1 : c.samples)) return nextPass();
+    if (++sample >= (pass == FEATURE || pass == TAKING ? 1 : c.samples)) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();
@@ -301,7 +346,8 @@ function nextProgram(): i32 {
 function nextPass(): i32 {
   const c = control();
   const trains = job == TRAIN && c.iteration < c.iterations && programStart(GRADIENTS) >= 0;
-  if (pass == KEEPING) enter(PROTOTYPES);
+  if (pass == TAKING && programStart(PREFIX) >= 0) enter(KEEPING);
+  else if (pass == KEEPING || pass == TAKING) enter(PROTOTYPES);
   else if (pass == PROTOTYPES && job == PROBE) enter(PROBING);
   else if (pass == PROTOTYPES && job == FISHER) enter(INFORMATION);
   else if (pass == PROTOTYPES && trains) enter(QUERIES);
@@ -312,7 +358,9 @@ function nextPass(): i32 {
     return sumInformation();
   } else {
     pass = FINISHED;
-    if (job == TRAIN && !(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteWeights())) return fail();
+    if (job != TRAIN) return status.DONE;
+    if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteWeights())) return fail();
+    keepValues();
   }
   return status.DONE;
 }
@@ -327,7 +375,10 @@ function finiteWeights(): bool {
   for (let l = 0; l < control().layerCount; ++l) {
     const layer = layerAt(l);
     const op = opAt(layer.op);
-    if (layer.kind && !(finite(biasOf(op), op.biasCount) && finite(weightsOf(op), op.weightCount))) return false;
+    if (!layer.kind) continue;
+    if (layer.values) {
+      if (!finite(layer.values, blockFloats(layer))) return false;
+    } else if (!(finite(biasOf(op), op.biasCount) && finite(weightsOf(op), op.weightCount))) return false;
   }
   return true;
 }

@@ -1,6 +1,7 @@
 /**
- * Planning: (graph, selection, mode) to a program. A job has up to three:
+ * Planning: (graph, selection, mode) to a program. A job has up to four:
  *
+ *   VALUES    slices of weights -> what will be trained of them              (once, where weights are with the host)
  *   PREFIX    image -> frozen operators -> values that the host keeps        (once for each sample and variant)
  *   FEATURES  kept values or image -> the rest of the network -> features    (prototypes; nothing is saved)
  *   GRADIENTS the same, saving what the way back needs -> loss -> way back   (Fisher pass, training)
@@ -18,6 +19,7 @@ import {
   CUT,
   firstTarget,
   has,
+  isChosen,
   isFisher,
   isTarget,
   mark,
@@ -26,7 +28,7 @@ import {
   SAVE_VALUES,
   valueAt,
 } from './graph';
-import { ADD, CONV2D, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
+import { ADD, CONV2D, isOutside, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
 import {
   clearProgram,
   emit,
@@ -47,14 +49,17 @@ import {
   S_MASK,
   S_SAMPLE,
   S_STORE,
+  S_TAKE,
   S_WEIGHTS,
 } from './program';
+import { sliceBytes } from './slices';
 
 export const PREFIX: i32 = 0;
 export const FEATURES: i32 = 1;
 export const GRADIENTS: i32 = 2;
+export const VALUES: i32 = 3;
 
-/** First step of each of the three programs; 16 bytes, so that static data ends at a multiple of 16 (WAMR wants that). */
+/** First step of each of the four programs. */
 const starts: usize = memory.data(16, 16);
 let storedCount: i32 = 0;
 let recompute: bool = false;
@@ -91,6 +96,12 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   begin = cached && first < n && crossing(first) < 256 ? first : 0;
   store<i32>(starts, -1);
   store<i32>(starts, -1, 8);
+  store<i32>(starts, -1, 12);
+  if (inspectFrom < 0 && isOutside()) {
+    store<i32>(starts, programLength(), 12);
+    for (let i = 0; i < n; ++i) if (isChosen(i)) emit(S_TAKE, i, 0, NONE, newSlice(opAt(i), true), NONE, NONE);
+    emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+  }
   if (begin > 0) {
     store<i32>(starts, programLength());
     emitImage();
@@ -163,12 +174,17 @@ function newScratch(op: Op, training: bool): i32 {
   return bytes > 0 ? newBuffer(bytes, training) : NONE;
 }
 
+/** Room for a slice of an operator's weights, and of its biases going forward, where they are with the host. */
+function newSlice(op: Op, forward: bool): i32 {
+  return op.layer >= 0 && isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
+}
+
 /** Forward step of operator i; with `save`, what the way back needs of its output is kept. */
 function emitForward(i: i32, save: bool): void {
   const op = opAt(i);
   const out = valueAt(i + 1);
   const inPlace = op.op == ADD ? reusable(op, save) : NONE;
-  const second = op.op == ADD ? valueAt(op.input1).buffer : NONE;
+  const second = op.op == ADD ? valueAt(op.input1).buffer : newSlice(op, true);
   out.buffer = inPlace >= 0 ? inPlace : newBuffer(bytesOf(i + 1), false);
   out.mask = NONE;
   emit(S_FORWARD, i, 0, valueAt(op.input0).buffer, second, out.buffer, newScratch(op, false));
@@ -291,7 +307,7 @@ function emitBackward(i: i32): void {
       S_INPUT,
       i,
       <i32>sum,
-      op.op == MAXPOOL ? valueAt(op.input0).buffer : NONE,
+      op.op == MAXPOOL ? valueAt(op.input0).buffer : newSlice(op, false),
       dy,
       dx.gradient,
       newScratch(op, true),
