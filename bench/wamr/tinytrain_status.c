@@ -49,7 +49,9 @@ void tt_message(const struct tt_engine *engine, int32_t status, char *text, size
     switch (status) {
     case TT_TRAP: snprintf(text, size, "the engine was stopped: %s", engine->trap); return;
     case TT_ADDRESS: snprintf(text, size, "the engine named an address or a key that is not its own"); return;
-    case TT_HOST_MEMORY: snprintf(text, size, "not enough memory on this machine"); return;
+    case TT_HOST_MEMORY:
+        snprintf(text, size, "not enough memory on this machine%s%s", engine->trap[0] ? ": " : "", engine->trap);
+        return;
     case TT_MODULE: snprintf(text, size, "not the engine: %s", engine->trap); return;
     case TT_HOST_DATA: snprintf(text, size, "the engine asked for data that this host does not have"); return;
     case TT_MODEL_SIZE: snprintf(text, size, "%s", MESSAGES[3]); return;
