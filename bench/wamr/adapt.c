@@ -65,6 +65,7 @@ static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
     c->seed = o->seed;
     c->variants = o->variants;
     c->criterion = (int32_t)o->criterion;
+    c->augment = o->augment == TT_AUGMENT_NONE ? 0u : AUGMENT_ON;
     c->memory_budget = o->method == TT_TINYTRAIN ? o->memory : UINT32_MAX;
     /* Nothing is selected yet, and the cost of nothing comes with the MACs of everything. */
     int32_t status = tt_cost(engine);
@@ -78,8 +79,13 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
     int32_t status = tt_open(engine, model_bytes);
     if (!status)
         status = tt_set_task(engine, task->labels, task->samples, task->ways);
-    if (!status)
+    if (!status) {
+        engine->control->name_bytes = task->name_bytes;
         status = configure(engine, options);
+    }
+    /* Whether the budgets allow anything is known before anything runs. */
+    if (!status && options->method == TT_TINYTRAIN)
+        status = tt_begin(engine, TT_JOB_FISHER);
     bool flip = options->method != TT_NONE && options->augment == TT_AUGMENT_AUTO;
     if (!status && flip) {
         status = job(engine, TT_JOB_PROBE);
@@ -88,7 +94,8 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
     }
     if (status)
         return status;
-    engine->control->augment = options->augment == TT_AUGMENT_NONE ? 0u : AUGMENT_ON | (flip ? AUGMENT_FLIP : 0u);
+    if (flip)
+        engine->control->augment |= AUGMENT_FLIP;
     if (options->method == TT_TINYTRAIN) {
         status = job(engine, TT_JOB_FISHER);
         if (!status)

@@ -39,30 +39,13 @@ static void *aligned_at(struct tt_engine *engine, uint32_t address, uint64_t byt
     return address % alignment ? NULL : tt_at(engine, address, bytes);
 }
 
-/*
- * Bridge: until the engine reads models from flash, `open` takes two parameters, the whole file is resident, it checks
- * itself, and the host computes `free_pointer`.
- */
-static bool is_resident(struct tt_engine *engine)
-{
-    return wasm_func_get_param_count(engine->exports[TT_OPEN], engine->instance) == 2;
-}
-
-static void find_free(struct tt_engine *engine)
-{
-    struct tt_control *c = engine->control;
-    if (is_resident(engine))
-        c->free_pointer = (c->features_pointer + (uint32_t)c->feature_count * 4 + 15) & ~(uint32_t)15;
-}
-
 /* Calls an export with up to three arguments; its result, if it has one, is in `*result`. */
 static int32_t invoke(struct tt_engine *engine, enum tt_export which, const uint32_t *arguments, uint32_t *result)
 {
     uint32_t cells[3] = { 0 };
-    uint32_t count = which == TT_OPEN && is_resident(engine) ? 2 : EXPORTS[which].params;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < EXPORTS[which].params; i++)
         cells[i] = arguments[i];
-    if (!wasm_runtime_call_wasm(engine->env, engine->exports[which], count, cells)) {
+    if (!wasm_runtime_call_wasm(engine->env, engine->exports[which], EXPORTS[which].params, cells)) {
         snprintf(engine->trap, sizeof engine->trap, "%s", wasm_runtime_get_exception(engine->instance));
         wasm_runtime_clear_exception(engine->instance);
         return TT_TRAP;
@@ -101,8 +84,6 @@ static int32_t find_exports(struct tt_engine *engine)
         uint32_t params = wasm_func_get_param_count(function, engine->instance);
         uint32_t results = wasm_func_get_result_count(function, engine->instance);
         wasm_valkind_t kinds[4] = { WASM_I32, WASM_I32, WASM_I32, WASM_I32 };
-        if (i == TT_OPEN && params == 2)
-            params = 3;
         if (params == EXPORTS[i].params && results == EXPORTS[i].results) {
             wasm_func_get_param_types(function, engine->instance, kinds);
             wasm_func_get_result_types(function, engine->instance, kinds + 3);
@@ -214,15 +195,11 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
     /* A head that cannot be one: the engine says what is wrong with the file, of which it sees only this much. */
     if (head < HEADER_BYTES || head > bytes)
         head = HEADER_BYTES;
-    if (is_resident(engine))
-        head = bytes;
     status = need(engine, head);
     if (!status)
         status = slice(engine, 0, engine->arena, head);
     if (!status)
         status = call(engine, TT_OPEN, (uint32_t[]){ engine->arena, bytes, head });
-    if (!status && is_resident(engine))
-        return status;
     if (!status)
         status = tt_begin(engine, TT_JOB_CHECK);
     return status ? status : tt_run(engine, 0);
@@ -364,7 +341,6 @@ static int32_t patch_layout(struct tt_engine *engine, uint32_t name_bytes, uint3
     int32_t status = invoke(engine, TT_PATCH_SIZE, &name_bytes, size);
     if (status)
         return status;
-    find_free(engine);
     uint32_t at = engine->control->free_pointer;
     if (at < engine->arena)
         return TT_ADDRESS;
@@ -382,7 +358,6 @@ int32_t tt_patch(struct tt_engine *engine, const char *names, uint32_t name_byte
     int32_t status = patch_layout(engine, name_bytes, bytes);
     if (status)
         return status;
-    find_free(engine);
     uint32_t at = engine->control->free_pointer;
     uint64_t size = (uint64_t)*bytes + name_bytes;
     uint8_t *to = tt_at(engine, at, size);
@@ -398,7 +373,6 @@ int32_t tt_patch(struct tt_engine *engine, const char *names, uint32_t name_byte
 
 int32_t tt_apply(struct tt_engine *engine, const uint8_t *patch, uint32_t bytes)
 {
-    find_free(engine);
     uint32_t at = engine->control->free_pointer;
     if (at < engine->arena)
         return TT_ADDRESS;

@@ -66,13 +66,13 @@ struct tt_control {
     int32_t layer_count, op_count, feature_count;
     uint32_t labels_pointer, prototypes_pointer, features_pointer, scores_pointer, ram_budget;
     int32_t recompute, stored_values;
-    uint32_t static_bytes, plan_low, plan_high, checksum, inference_bytes, least_ram, free_pointer;
+    uint32_t static_bytes, plan_low, plan_high, checksum, inference_bytes, least_ram, free_pointer, name_bytes;
 };
 _Static_assert(offsetof(struct tt_control, compute_budget) == 48, "control block");
 _Static_assert(offsetof(struct tt_control, backward_macs) == 104, "control block");
 _Static_assert(offsetof(struct tt_control, least_macs) == 136, "control block");
 _Static_assert(offsetof(struct tt_control, ram_budget) == 184, "control block");
-_Static_assert(offsetof(struct tt_control, free_pointer) == 220, "control block");
+_Static_assert(offsetof(struct tt_control, name_bytes) == 224, "control block");
 
 /* A layer in the engine's table (assembly/engine/arena.ts). */
 struct tt_layer {

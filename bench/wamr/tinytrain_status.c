@@ -28,9 +28,6 @@ static void budget_message(const struct tt_control *c, char *text, size_t size)
 {
     if (isinf(c->least_macs))
         snprintf(text, size, "the model has no layer that can be trained");
-    else if (c->ram_budget && c->least_ram > c->ram_budget)
-        snprintf(text, size, "%" PRIu32 " bytes of RAM are too few to train anything: the least possible is %" PRIu32 " bytes",
-                 c->ram_budget, c->least_ram);
     else if (c->least_bytes > c->memory_budget)
         snprintf(text, size,
                  "a memory budget of %" PRIu32 " bytes is too small to train anything: the least possible is %" PRIu32 " bytes",
@@ -38,6 +35,9 @@ static void budget_message(const struct tt_control *c, char *text, size_t size)
     else if (c->least_macs > c->compute_budget)
         snprintf(text, size, "a compute budget of %.0f MACs is too small to train anything: the least possible is %.0f MACs",
                  c->compute_budget, c->least_macs);
+    else if (c->ram_budget && c->least_ram > c->ram_budget)
+        snprintf(text, size, "%" PRIu32 " bytes of RAM are too few to train anything: the least possible is %" PRIu32 " bytes",
+                 c->ram_budget, c->least_ram);
     else
         snprintf(text, size, "no layer fits both budgets: the least possible, each alone, is %" PRIu32 " bytes and %.0f MACs",
                  c->least_bytes, c->least_macs);
@@ -49,7 +49,9 @@ void tt_message(const struct tt_engine *engine, int32_t status, char *text, size
     switch (status) {
     case TT_TRAP: snprintf(text, size, "the engine was stopped: %s", engine->trap); return;
     case TT_ADDRESS: snprintf(text, size, "the engine named an address or a key that is not its own"); return;
-    case TT_HOST_MEMORY: snprintf(text, size, "not enough memory on this machine"); return;
+    case TT_HOST_MEMORY:
+        snprintf(text, size, "not enough memory on this machine%s%s", engine->trap[0] ? ": " : "", engine->trap);
+        return;
     case TT_MODULE: snprintf(text, size, "not the engine: %s", engine->trap); return;
     case TT_HOST_DATA: snprintf(text, size, "the engine asked for data that this host does not have"); return;
     case TT_MODEL_SIZE: snprintf(text, size, "%s", MESSAGES[3]); return;
@@ -65,9 +67,15 @@ void tt_message(const struct tt_engine *engine, int32_t status, char *text, size
     switch (status) {
     case TT_BUDGET: budget_message(c, text, size); return;
     case TT_RAM:
-        snprintf(text, size, "the run needs %" PRIu32 " bytes of RAM, and has %" PRIu32, c->need_bytes, c->ram_budget);
+        snprintf(text, size, "this run needs %" PRIu32 " bytes of RAM, more than the %" PRIu32 " given (--ram)", c->need_bytes,
+                 c->ram_budget);
         return;
     case TT_NEED_MEMORY:
+        if (c->ram_budget) {
+            snprintf(text, size, "this run needs %" PRIu64 " bytes of RAM, more than the %" PRIu32 " given (--ram)",
+                     (uint64_t)engine->arena + c->need_bytes, c->ram_budget);
+            return;
+        }
         snprintf(text, size, "the run needs an arena of %" PRIu32 " bytes, and has %" PRIu32, c->need_bytes, c->arena_bytes);
         return;
     case TT_MODEL_INVALID:

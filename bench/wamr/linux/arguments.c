@@ -23,7 +23,7 @@ static const char USAGE[] =
     "preprocessed, little-endian) a sample: *.f32. The model's weights stay outside WebAssembly's memory.\n"
     "\n"
     "  --method tinytrain|lastlayer|fulltrain|biasonly|none   (tinytrain)\n"
-    "  --criterion tinytrain|fisher|l2|random                 (tinytrain)\n"
+    "  --criterion tinytrain|fisher|random                    (tinytrain)\n"
     "  --memory BYTES         budget of backward memory; 256KB, 1MB are understood   (1MB)\n"
     "  --compute MACS         budget of a backward pass: MACs, or a share such as 15%   (15%)\n"
     "  --ram BYTES            limit of WebAssembly's memory, which then has exactly so many bytes   (none)\n"
@@ -40,7 +40,7 @@ static const char USAGE[] =
 
 const char *const METHODS[] = { "tinytrain", "lastlayer", "fulltrain", "biasonly", "none", NULL };
 static const char *const CRITERIA[] = { "tinytrain", "fisher", "l2", "random", NULL };
-static const char *const OPTIMIZERS[] = { "sgd", "momentum", "adam", NULL };
+const char *const OPTIMIZERS[] = { "sgd", "momentum", "adam", NULL };
 static const char *const AUGMENTS[] = { "auto", "none", "noflip", NULL };
 
 enum { WASM = 1, MODEL, SUPPORT, PATCH, QUERIES, METHOD, CRITERION, MEMORY, COMPUTE, RAM, ITERATIONS, OPTIMIZER, LR, TEMPERATURE,
@@ -148,7 +148,11 @@ static void set(struct arguments *a, int which, const char *name, const char *va
     case QUERIES: a->queries = value; break;
     case OUT: a->out = value; break;
     case METHOD: o->method = (enum tt_method)one_of(name, value, METHODS); break;
-    case CRITERION: o->criterion = (enum tt_criterion)one_of(name, value, CRITERIA); break;
+    case CRITERION:
+        o->criterion = (enum tt_criterion)one_of(name, value, CRITERIA);
+        if (o->criterion == TT_CRITERION_L2)
+            refuse("--criterion l2 reads all weights, and here they are outside of the memory: choose another one");
+        break;
     case OPTIMIZER: o->optimizer = one_of(name, value, OPTIMIZERS); break;
     case AUGMENT: o->augment = (enum tt_augment)one_of(name, value, AUGMENTS); break;
     case MEMORY: o->memory = bytes_of(name, value); break;

@@ -19,7 +19,7 @@ struct arguments {
 };
 
 /* Words of the options, in the order of the enums in adapt.h; NULL at the end. */
-extern const char *const METHODS[];
+extern const char *const METHODS[], *const OPTIMIZERS[];
 
 /* Reads the command line; ends the program if it is wrong (status 2), or after --help. */
 struct arguments parse_arguments(int argc, char **argv);

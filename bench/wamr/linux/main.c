@@ -173,6 +173,7 @@ int main(int argc, char **argv)
 {
     struct program p = { .arguments = parse_arguments(argc, argv) };
     const struct arguments *a = &p.arguments;
+    p.current = &p.support;
     const struct tt_caller caller = { &p, slice, sample, store, fetch, forget, note_loss };
     size_t wasm_size, model_size, patch_size = 0;
     uint8_t *wasm = read_file(a->wasm, &wasm_size);

@@ -40,6 +40,8 @@ static void json_training(struct tt_engine *engine, const struct arguments *a, c
            support->ways, support->count);
     printf(" \"budgets\": {\"memoryBytes\": %" PRIu32 ", \"backwardMacs\": %.0f, \"ramBytes\": %" PRIu32 "},\n",
            a->options.memory, c->compute_budget, a->ram);
+    printf(" \"iterations\": %" PRId32 ", \"variants\": %" PRId32 ", \"optimizer\": \"%s\", \"lr\": %.9g, \"temperature\": %.9g,\n",
+           c->iterations, c->variants, OPTIMIZERS[c->optimizer], (double)c->lr, (double)c->temperature);
     printf(" \"macs\": {\"backward\": %.0f},\n \"augment\": {\"flip\": %s, \"crop\": %s},\n", c->backward_macs,
            c->augment & AUGMENT_FLIP ? "true" : "false", c->augment & AUGMENT_ON ? "true" : "false");
     printf(" \"layers\": [");
