@@ -129,18 +129,17 @@ static void print_count(const char *name, uint64_t count)
 }
 
 /*
- * Instructions by phase. The marks are those of tt_open, and then two for each job: the check of a model whose weights
- * are not in linear memory, the probe, the Fisher pass, training, each query.
+ * Instructions by phase. The last two marks before the choice is made are begin and end of the Fisher pass, the two before
+ * them those of the probe, where there are such jobs; what comes first is the check of the model and the layout of the task.
  */
 static void print_instructions(void)
 {
     bool probe = job.options.method != TT_NONE && job.options.augment == TT_AUGMENT_AUTO;
     bool fisher = job.options.method == TT_TINYTRAIN;
-    int jobs = 0; /* that tt_choose ran */
-    while (1 + 2 * jobs < run.mark_count && run.marks[1 + 2 * jobs] < run.chosen)
-        jobs++;
-    const uint64_t *at = run.marks + 1 + 2 * jobs;
-    uint64_t selection_begun = jobs ? at[-1] : run.begun, fisher_took = 0, probe_took = 0, checked = run.chosen;
+    const uint64_t *at = run.marks;
+    while (at < run.marks + run.mark_count && *at < run.chosen)
+        at++;
+    uint64_t fisher_took = 0, probe_took = 0, checked = run.chosen, selection_begun = at[-1];
     if (fisher) {
         at -= 2;
         fisher_took = at[1] - at[0];

@@ -12,33 +12,37 @@ const OWN = ['job.c', 'store.c', 'sha256.c'].map((name) => join(here, name));
 const WASM = resolve(here, '../../build/tinytrain.wasm');
 /** A C stack that is enough for every engine; its high-water mark is measured. */
 const STACK = 8 << 10;
-/** Arena of a model that Node refuses, beyond its size: the board shall be the one that says why. */
+/** A limit of linear memory that no job reaches: with one, Node leaves the weights outside, too. */
+const PLENTY = 1 << 30;
+/** Arena where Node did not say what is needed. */
 const SPARE = 64 << 10;
 
-/** The job in Node, scalar: hash of the patch, accuracy, and the memory that it took. */
-export async function runNode({ model, support, queries, options }) {
+/**
+ * The job in Node, scalar, with the weights outside as on a board: hash of the patch, accuracy, and the linear memory
+ * that it took. `linear` limits that memory.
+ */
+export async function runNode({ model, support, queries, options, linear = PLENTY }) {
   const node = await TinyTrain.load(model, { binary: 'scalar' });
-  const { memory, loss } = await node.adapt(support, options);
+  const { memory, loss } = await node.adapt(support, { ...options, ram: linear });
   const right = queries.filter(({ image, label }) => node.classify(image).label === label).length;
   const patch = node.patch();
-  return {
-    sha256: sha256(patch),
-    patchBytes: patch.length,
-    right,
-    queries: queries.length,
-    loss,
-    peakBytes: memory.peakBytes,
-  };
+  return { sha256: sha256(patch), patchBytes: patch.length, right, queries: queries.length, loss, peakBytes: memory.peakBytes };
+}
+
+/** Where the arena begins. */
+function heapBase(wasm) {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)));
+  return (exports.__heap_base.value + 15) & ~15;
 }
 
 /**
  * The job on a board (m7, m4; engine wasm2c, fast or classic), or on Linux (engine linux-wasm2c). What the program printed, with
- * its exit status; a build that does not fit is an Error.
+ * its exit status; `peak` is the linear memory that Node found to be needed, `linear` a limit of it. A build that does not fit is an Error.
  */
 export async function runJob(job) {
   const { engine, board = 'm7', wasm = WASM, seconds = 600, ram = 4 << 20, stack = STACK, flash, store = 0 } = job;
   const interpreted = engine === 'fast' || engine === 'classic';
-  const arena = job.arena ?? job.model.length + SPARE;
+  const arena = job.peak === undefined ? SPARE : job.peak - heapBase(wasm);
   const data = await makeData({
     ...job,
     arena,

@@ -77,15 +77,14 @@ async function main() {
   const options = Object.fromEntries(
     ADAPT.filter((name) => args[name] !== undefined).map((name) => [name, args[name]]),
   );
-  const job = { model, options, ...(await samplesOf(args, model)) };
+  const job = { model, options, linear: number(args, 'linear'), ...(await samplesOf(args, model)) };
   const node = args['no-node'] ? undefined : await runNode(job);
   const result = await runJob({
     ...job,
     board: args.board,
     engine: args.engine,
     wasm: args.wasm,
-    arena: node?.peakBytes,
-    linear: number(args, 'linear'),
+    peak: node?.peakBytes,
     ram: number(args, 'ram'),
     stack: number(args, 'stack'),
     flash: number(args, 'flash'),
