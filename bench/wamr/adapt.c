@@ -8,7 +8,9 @@
 enum { AUGMENT_ON = 1, AUGMENT_FLIP = 2 };
 /* Share of the samples that may leave their class when mirrored, for mirroring to be allowed (src/choose.ts). */
 static const double MIRROR_LOSS = 0.05;
-/* Fields of a patch (docs/formats.md). */
+/* Operators of a model (docs/formats.md): where they begin, the bytes of each, and the field of its output channels. */
+enum { OPERATORS = 128, OPERATOR_BYTES = 128, OUTPUT_CHANNELS = 20 };
+/* Fields of a patch. */
 enum { PATCH_NAMES_OFFSET = 44, PATCH_WAYS = 24 };
 
 const struct tt_training tt_training[TT_METHODS] = {
@@ -38,6 +40,27 @@ static int32_t job(struct tt_engine *engine, enum tt_job which)
     return status ? status : tt_run(engine, 0);
 }
 
+/* Selects all of a layer: nothing, its bias, or the weights of every channel. */
+static int32_t select_layer(struct tt_engine *engine, int32_t index, enum tt_kind kind)
+{
+    struct tt_layer *layer = tt_layer(engine, index);
+    if (!layer || layer->op < 0 || layer->op >= engine->control->op_count)
+        return TT_ADDRESS;
+    const int32_t *channels = tt_at(engine, engine->arena + OPERATORS + OPERATOR_BYTES * (uint64_t)layer->op + OUTPUT_CHANNELS,
+                                    sizeof *channels, 4);
+    if (!channels || *channels < 1 || *channels > UINT16_MAX)
+        return TT_ADDRESS;
+    int32_t count = kind == TT_WEIGHTS ? *channels : 0;
+    uint16_t *list = tt_at(engine, layer->channels, (uint64_t)count * sizeof *list, 2);
+    if (!list)
+        return TT_ADDRESS;
+    for (int32_t i = 0; i < count; i++)
+        list[i] = (uint16_t)i;
+    layer->kind = (int32_t)kind;
+    layer->count = count;
+    return TT_DONE;
+}
+
 /* Writes the selection of a method that does not look at the samples. */
 static int32_t select_method(struct tt_engine *engine, enum tt_method method)
 {
@@ -49,7 +72,7 @@ static int32_t select_method(struct tt_engine *engine, enum tt_method method)
             kind = TT_WEIGHTS;
         else if (method == TT_BIASONLY)
             kind = TT_BIAS;
-        status = tt_select_layer(engine, i, kind);
+        status = select_layer(engine, i, kind);
     }
     return status;
 }
@@ -68,7 +91,7 @@ static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
     c->augment = o->augment == TT_AUGMENT_NONE ? 0u : AUGMENT_ON;
     c->memory_budget = o->method == TT_TINYTRAIN ? o->memory : UINT32_MAX;
     /* Nothing is selected yet, and the cost of nothing comes with the MACs of everything. */
-    int32_t status = tt_cost(engine);
+    int32_t status = tt_call(engine, TT_COST, NULL);
     if (!status)
         engine->control->compute_budget = o->share > 0 ? floor(o->share * engine->control->full_macs) : o->macs;
     return status;
@@ -99,9 +122,9 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
     if (options->method == TT_TINYTRAIN) {
         status = job(engine, TT_JOB_FISHER);
         if (!status)
-            status = tt_score(engine);
+            status = tt_call(engine, TT_SCORE, NULL);
         if (!status)
-            status = tt_select(engine);
+            status = tt_call(engine, TT_SELECT, NULL);
     } else
         status = select_method(engine, options->method);
     return status ? status : tt_patch_fits(engine, task->name_bytes);
@@ -135,9 +158,7 @@ int32_t tt_classify(struct tt_engine *engine, int32_t *label, float *cosine)
     if (status)
         return status;
     const struct tt_control *c = engine->control;
-    if (c->ways < 1 || c->scores_pointer % 4)
-        return TT_ADDRESS;
-    const float *scores = tt_at(engine, c->scores_pointer, (uint64_t)c->ways * sizeof *scores);
+    const float *scores = c->ways < 1 ? NULL : tt_at(engine, c->scores_pointer, (uint64_t)c->ways * sizeof *scores, 4);
     if (!scores)
         return TT_ADDRESS;
     int32_t best = 0;

@@ -24,19 +24,15 @@ static const struct {
     { "score", 0, 0 },   { "select", 0, 1 }, { "cost", 0, 1 }, { "patch_size", 1, 1 }, { "patch_write", 3, 0 }, { "patch_apply", 2, 1 },
 };
 
-void *tt_at(struct tt_engine *engine, uint32_t address, uint64_t bytes)
+void *tt_at(struct tt_engine *engine, uint64_t address, uint64_t bytes, uint32_t alignment)
 {
+    if (address % alignment || address > UINT32_MAX)
+        return NULL;
     if (!wasm_runtime_validate_app_addr(engine->instance, address, bytes)) {
         wasm_runtime_clear_exception(engine->instance);
         return NULL;
     }
     return wasm_runtime_addr_app_to_native(engine->instance, address);
-}
-
-/* The same for an array or a struct whose fields need an alignment. */
-static void *aligned_at(struct tt_engine *engine, uint32_t address, uint64_t bytes, uint32_t alignment)
-{
-    return address % alignment ? NULL : tt_at(engine, address, bytes);
 }
 
 /* Calls an export with up to three arguments; its result, if it has one, is in `*result`. */
@@ -54,12 +50,11 @@ static int32_t invoke(struct tt_engine *engine, enum tt_export which, const uint
         *result = cells[0];
     /* The engine's memory never moves, but that of a module that only looks like it may. */
     if (engine->control)
-        engine->control = tt_at(engine, engine->control_address, sizeof *engine->control);
+        engine->control = tt_at(engine, engine->control_address, sizeof *engine->control, 8);
     return TT_DONE;
 }
 
-/* Calls an export that answers with a status, or with nothing. */
-static int32_t call(struct tt_engine *engine, enum tt_export which, const uint32_t *arguments)
+int32_t tt_call(struct tt_engine *engine, enum tt_export which, const uint32_t *arguments)
 {
     uint32_t result = TT_DONE;
     int32_t status = invoke(engine, which, arguments, &result);
@@ -129,7 +124,7 @@ int32_t tt_create(struct tt_engine *engine, wasm_module_t module, uint32_t arena
     status = invoke(engine, TT_CONTROL, NULL, &engine->control_address);
     if (status)
         return status;
-    engine->control = aligned_at(engine, engine->control_address, sizeof *engine->control, 8);
+    engine->control = tt_at(engine, engine->control_address, sizeof *engine->control, 8);
     if (!engine->control)
         return TT_ADDRESS;
     engine->control->arena_bytes = (uint32_t)(end - engine->arena) & ~(uint32_t)15;
@@ -176,7 +171,7 @@ static int32_t need(struct tt_engine *engine, uint64_t bytes)
 /* Has the caller write `bytes` bytes of the model file into the engine's memory. */
 static int32_t slice(struct tt_engine *engine, uint32_t offset, uint32_t address, uint32_t bytes)
 {
-    void *to = tt_at(engine, address, bytes);
+    void *to = tt_at(engine, address, bytes, 1);
     return to ? engine->caller->slice(engine->caller->user, offset, to, bytes) : TT_ADDRESS;
 }
 
@@ -191,7 +186,7 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
     if (status)
         return status;
     uint32_t head;
-    memcpy(&head, (char *)tt_at(engine, engine->arena, HEADER_BYTES) + WEIGHTS_OFFSET, sizeof head);
+    memcpy(&head, (char *)tt_at(engine, engine->arena, HEADER_BYTES, 1) + WEIGHTS_OFFSET, sizeof head);
     /* A head that cannot be one: the engine says what is wrong with the file, of which it sees only this much. */
     if (head < HEADER_BYTES || head > bytes)
         head = HEADER_BYTES;
@@ -199,7 +194,7 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
     if (!status)
         status = slice(engine, 0, engine->arena, head);
     if (!status)
-        status = call(engine, TT_OPEN, (uint32_t[]){ engine->arena, bytes, head });
+        status = tt_call(engine, TT_OPEN, (uint32_t[]){ engine->arena, bytes, head });
     if (!status)
         status = tt_begin(engine, TT_JOB_CHECK);
     return status ? status : tt_run(engine, 0);
@@ -209,11 +204,11 @@ int32_t tt_set_task(struct tt_engine *engine, const uint16_t *labels, int32_t sa
 {
     engine->control->ways = ways;
     engine->control->samples = samples;
-    int32_t status = call(engine, TT_TASK, NULL);
+    int32_t status = tt_call(engine, TT_TASK, NULL);
     if (status)
         return status;
     uint64_t bytes = (uint64_t)samples * sizeof *labels;
-    uint16_t *to = tt_at(engine, engine->control->labels_pointer, bytes);
+    uint16_t *to = tt_at(engine, engine->control->labels_pointer, bytes, 1);
     if (!to)
         return TT_ADDRESS;
     memcpy(to, labels, bytes);
@@ -223,7 +218,7 @@ int32_t tt_set_task(struct tt_engine *engine, const uint16_t *labels, int32_t sa
 int32_t tt_begin(struct tt_engine *engine, enum tt_job job)
 {
     engine->caller->forget(engine->caller->user);
-    return call(engine, TT_BEGIN, (uint32_t[]){ job });
+    return tt_call(engine, TT_BEGIN, (uint32_t[]){ job });
 }
 
 /* Whether a key can be that of a block: one for every value kept of every sample and of each of its variants. */
@@ -246,7 +241,7 @@ static int32_t answer(struct tt_engine *engine, int32_t wanted)
             caller->iteration(caller->user, c->iteration, c->loss);
         return TT_DONE;
     }
-    void *at = tt_at(engine, c->io_pointer, c->io_bytes);
+    void *at = tt_at(engine, c->io_pointer, c->io_bytes, 1);
     if (!at)
         return TT_ADDRESS;
     if (wanted == TT_SLICE)
@@ -266,7 +261,7 @@ int32_t tt_run(struct tt_engine *engine, int32_t steps)
 {
     int32_t status;
     do {
-        int32_t wanted = call(engine, TT_STEP, (uint32_t[]){ steps > 0 ? (uint32_t)steps : ALL_STEPS });
+        int32_t wanted = tt_call(engine, TT_STEP, (uint32_t[]){ steps > 0 ? (uint32_t)steps : ALL_STEPS });
         status = wanted > TT_DONE ? answer(engine, wanted) : wanted;
         if (status == TT_DONE && wanted == TT_YIELD && steps > 0)
             return TT_YIELD;
@@ -280,22 +275,7 @@ int32_t tt_run(struct tt_engine *engine, int32_t steps)
 int32_t tt_stop(struct tt_engine *engine)
 {
     engine->caller->forget(engine->caller->user);
-    return call(engine, TT_STOP, NULL);
-}
-
-int32_t tt_score(struct tt_engine *engine)
-{
-    return call(engine, TT_SCORE, NULL);
-}
-
-int32_t tt_select(struct tt_engine *engine)
-{
-    return call(engine, TT_SELECT, NULL);
-}
-
-int32_t tt_cost(struct tt_engine *engine)
-{
-    return call(engine, TT_COST, NULL);
+    return tt_call(engine, TT_STOP, NULL);
 }
 
 struct tt_layer *tt_layer(struct tt_engine *engine, int32_t index)
@@ -303,36 +283,7 @@ struct tt_layer *tt_layer(struct tt_engine *engine, int32_t index)
     const struct tt_control *c = engine->control;
     if (index < 0 || index >= c->layer_count)
         return NULL;
-    uint64_t address = c->layers_pointer + (uint64_t)index * sizeof(struct tt_layer);
-    return address > UINT32_MAX ? NULL : aligned_at(engine, (uint32_t)address, sizeof(struct tt_layer), 4);
-}
-
-int32_t tt_channels(struct tt_engine *engine, int32_t index)
-{
-    const struct tt_layer *layer = tt_layer(engine, index);
-    if (!layer || layer->op < 0 || layer->op >= engine->control->op_count)
-        return -1;
-    /* Operator records follow the header (docs/formats.md); field 20 is the output's channels. */
-    uint64_t address = engine->arena + HEADER_BYTES + 128 * (uint64_t)layer->op + 20;
-    const int32_t *channels = address > UINT32_MAX ? NULL : aligned_at(engine, (uint32_t)address, 4, 4);
-    return channels && *channels > 0 && *channels <= UINT16_MAX ? *channels : -1;
-}
-
-int32_t tt_select_layer(struct tt_engine *engine, int32_t index, enum tt_kind kind)
-{
-    struct tt_layer *layer = tt_layer(engine, index);
-    int32_t channels = tt_channels(engine, index);
-    if (!layer || channels < 0)
-        return TT_ADDRESS;
-    int32_t count = kind == TT_WEIGHTS ? channels : 0;
-    uint16_t *list = aligned_at(engine, layer->channels, (uint64_t)count * sizeof *list, 2);
-    if (!list)
-        return TT_ADDRESS;
-    for (int32_t i = 0; i < count; i++)
-        list[i] = (uint16_t)i;
-    layer->kind = (int32_t)kind;
-    layer->count = count;
-    return TT_DONE;
+    return tt_at(engine, c->layers_pointer + (uint64_t)index * sizeof(struct tt_layer), sizeof(struct tt_layer), 4);
 }
 
 /* Size of the patch; makes sure that there is room for it and the names at `free_pointer`. */
@@ -360,14 +311,14 @@ int32_t tt_patch(struct tt_engine *engine, const char *names, uint32_t name_byte
         return status;
     uint32_t at = engine->control->free_pointer;
     uint64_t size = (uint64_t)*bytes + name_bytes;
-    uint8_t *to = tt_at(engine, at, size);
+    uint8_t *to = tt_at(engine, at, size, 1);
     if (!to)
         return TT_ADDRESS;
     if (engine->control->peak_bytes < at + size)
         engine->control->peak_bytes = (uint32_t)(at + size);
     memcpy(to + *bytes, names, name_bytes);
-    status = call(engine, TT_PATCH_WRITE, (uint32_t[]){ at, at + *bytes, name_bytes });
-    *patch = tt_at(engine, at, *bytes);
+    status = tt_call(engine, TT_PATCH_WRITE, (uint32_t[]){ at, at + *bytes, name_bytes });
+    *patch = tt_at(engine, at, *bytes, 1);
     return status ? status : *patch ? TT_DONE : TT_ADDRESS;
 }
 
@@ -381,9 +332,9 @@ int32_t tt_apply(struct tt_engine *engine, const uint8_t *patch, uint32_t bytes)
         return status;
     /* The arena's last bytes: the task of the patch is laid out below it. */
     at = (engine->arena + engine->control->arena_bytes - bytes) & ~(uint32_t)15;
-    uint8_t *to = tt_at(engine, at, bytes);
+    uint8_t *to = tt_at(engine, at, bytes, 1);
     if (!to)
         return TT_ADDRESS;
     memcpy(to, patch, bytes);
-    return call(engine, TT_PATCH_APPLY, (uint32_t[]){ at, bytes });
+    return tt_call(engine, TT_PATCH_APPLY, (uint32_t[]){ at, bytes });
 }

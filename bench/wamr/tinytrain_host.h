@@ -156,23 +156,15 @@ int32_t tt_run(struct tt_engine *engine, int32_t steps);
 /* Gives the job up. */
 int32_t tt_stop(struct tt_engine *engine);
 
-/* Writes the scores of the layers by the criterion of the control block. */
-int32_t tt_score(struct tt_engine *engine);
-
-/* Selects layers and channels by score, inside the budgets. */
-int32_t tt_select(struct tt_engine *engine);
-
-/* Bytes and MACs of training what is selected, in the control block, and the MACs of training everything. */
-int32_t tt_cost(struct tt_engine *engine);
+/*
+ * Calls an export that takes integers and answers with a status or with nothing. For those that take none: TT_SCORE
+ * writes the scores of the layers by the criterion of the control block, TT_SELECT selects layers and channels by score
+ * inside the budgets, TT_COST computes what training the selection takes, and the MACs of training everything.
+ */
+int32_t tt_call(struct tt_engine *engine, enum tt_export which, const uint32_t *arguments);
 
 /* A layer's record, or NULL. */
 struct tt_layer *tt_layer(struct tt_engine *engine, int32_t index);
-
-/* Output channels of a layer, or -1. */
-int32_t tt_channels(struct tt_engine *engine, int32_t index);
-
-/* Selects all of a layer: TT_FROZEN, TT_BIAS, or TT_WEIGHTS of every channel. */
-int32_t tt_select_layer(struct tt_engine *engine, int32_t index, enum tt_kind kind);
 
 /* Whether the arena has room for the patch of what is selected; TT_NEED_MEMORY if not. To be asked before training. */
 int32_t tt_patch_fits(struct tt_engine *engine, uint32_t name_bytes);
@@ -186,8 +178,11 @@ int32_t tt_patch(struct tt_engine *engine, const char *names, uint32_t name_byte
 /* Puts a patch into the model, whose weights must be the file's (tt_open). A patch that is refused changes nothing. */
 int32_t tt_apply(struct tt_engine *engine, const uint8_t *patch, uint32_t bytes);
 
-/* Native pointer to `bytes` bytes at an address of the module, or NULL if they are not all inside its memory. */
-void *tt_at(struct tt_engine *engine, uint32_t address, uint64_t bytes);
+/*
+ * Native pointer to `bytes` bytes at an address of the module, or NULL if they are not all inside its memory, or the
+ * address is no multiple of `alignment`.
+ */
+void *tt_at(struct tt_engine *engine, uint64_t address, uint64_t bytes, uint32_t alignment);
 
 /* Bytes of linear memory. */
 uint64_t tt_linear_bytes(struct tt_engine *engine);

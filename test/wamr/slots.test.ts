@@ -13,7 +13,7 @@ const strict = [
   '-fno-sanitize-recover=all',
 ];
 const path = folder();
-const built = await attempt('cc', ...strict, ...sources, '-o', path('slots'));
+const built = await attempt(['cc', ...strict, ...sources, '-o', path('slots')]);
 
 if ('missing' in built) cannotRun('slots', built.missing);
 else {

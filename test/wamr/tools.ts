@@ -14,10 +14,11 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);
 
 /** Runs a command; its output, or what is missing for it to run. */
-export async function attempt(command: string, ...args: string[]): Promise<{ output: string } | { missing: string }> {
+export async function attempt(command: string[], env = {}): Promise<{ output: string } | { missing: string }> {
   if (process.platform !== 'linux') return { missing: 'the program is for Linux' };
+  const options = { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } } as const;
   try {
-    return { output: (await run(command, args, { cwd: root, encoding: 'utf8' })).stdout.trim() };
+    return { output: (await run(command[0]!, command.slice(1), options)).stdout.trim() };
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string };
     return { missing: (stderr || message).trim().split('\n').slice(-1)[0] ?? '' };
