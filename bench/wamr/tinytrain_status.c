@@ -72,8 +72,8 @@ void tt_message(const struct tt_engine *engine, int32_t status, char *text, size
         return;
     case TT_NEED_MEMORY:
         if (c->ram_budget) {
-            snprintf(text, size, "this run needs %" PRIu64 " bytes of RAM, more than the %" PRIu32 " given (--ram)",
-                     (uint64_t)engine->arena + c->need_bytes, c->ram_budget);
+            snprintf(text, size, "this run needs %" PRIu32 " bytes of RAM, more than the %" PRIu32 " given (--ram)",
+                     engine->arena + c->need_bytes, c->ram_budget);
             return;
         }
         snprintf(text, size, "the run needs an arena of %" PRIu32 " bytes, and has %" PRIu32, c->need_bytes, c->arena_bytes);
