@@ -104,8 +104,8 @@ async function translated(wasm) {
 async function wamr(board, fast) {
   const port = join(here, 'wamr');
   const root = execFileSync('sh', [join(wamrHost, 'get-wamr.sh'), join(OUT, '../wamr')], { encoding: 'utf8' }).trim();
-  const files = ['CMakeLists.txt', 'platform/platform.c', 'platform/platform_internal.h'].map((name) =>
-    readFileSync(join(port, name)),
+  const files = ['CMakeLists.txt', 'platform/platform.c', 'platform/platform_internal.h', '../board/board.h'].map(
+    (name) => readFileSync(join(port, name)),
   );
   const key = hashOf(root, board.flags.join(' '), String(fast), ...files);
   const folder = await once('vmlib', key, async (work) => {
@@ -133,7 +133,7 @@ async function engineObjects(engine, compiler, flags, wasm, board) {
     const include = join(here, 'wasm2c');
     const objects = await Promise.all([
       ...sources.map((source) => object(compiler, source, [...flags, ...TRANSLATED, STRICT], [include, folder])),
-      object(compiler, join(include, 'wasm2c_export.c'), [...flags, ...C_FLAGS, '-O2'], [include]),
+      object(compiler, join(include, 'wasm2c_export.c'), [...flags, ...C_FLAGS, '-O2'], [include, join(here, 'board')]),
     ]);
     return { objects, include };
   }

@@ -184,7 +184,7 @@ static void report(struct tt_engine *engine)
     print_instructions();
     unsigned long linear = (unsigned long)tt_linear_bytes(engine);
     printf(" \"highWater\": {\"linear\": %" PRIu32 ", \"runtimeHeap\": %lu, \"stack\": %lu, \"static\": %lu, \"store\": %lu},\n",
-           run.linear_used, (unsigned long)(heap.peak > linear ? heap.peak - linear : 0), (unsigned long)stack.peak, (unsigned long)board_static_bytes(),
+           run.linear_used, (unsigned long)heap.peak, (unsigned long)stack.peak, (unsigned long)board_static_bytes(),
            (unsigned long)store_peak());
     printf(" \"given\": {\"linear\": %lu, \"stack\": %lu, \"heap\": %lu, \"store\": %lu},\n", linear, (unsigned long)stack.size,
            (unsigned long)heap.size, (unsigned long)store);

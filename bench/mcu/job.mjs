@@ -26,7 +26,14 @@ export async function runNode({ model, support, queries, options, linear = PLENT
   const { memory, loss } = await node.adapt(support, { ...options, ram: linear });
   const right = queries.filter(({ image, label }) => node.classify(image).label === label).length;
   const patch = node.patch();
-  return { sha256: sha256(patch), patchBytes: patch.length, right, queries: queries.length, loss, peakBytes: memory.peakBytes };
+  return {
+    sha256: sha256(patch),
+    patchBytes: patch.length,
+    right,
+    queries: queries.length,
+    loss,
+    peakBytes: memory.peakBytes,
+  };
 }
 
 /** Where the arena begins. */

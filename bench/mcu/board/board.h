@@ -22,8 +22,15 @@ uint64_t board_instructions(void);
 /* The C stack; the peak is found by the paint that is left of what was there at the start. */
 struct board_memory board_stack(void);
 
-/* The heap of malloc, everything that comes from it included: allocator's headers, linear memory, the runtime. */
+/* The heap of malloc: the runtime, and what the allocator has for itself. Its size is what linear memory leaves. */
 struct board_memory board_heap(void);
+
+/*
+ * Linear memory: one block, zeroed, at the upper end of RAM, so that making it anew leaves no hole in the heap; NULL if
+ * there is no room, or if it is in use.
+ */
+void *board_linear_allocate(size_t bytes);
+void board_linear_free(void);
 
 /* RAM with fixed addresses: .data and .bss. */
 size_t board_static_bytes(void);

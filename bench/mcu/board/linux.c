@@ -22,6 +22,19 @@ struct board_memory board_heap(void)
     return (struct board_memory){ 0, 0 };
 }
 
+static void *linear;
+
+void *board_linear_allocate(size_t bytes)
+{
+    return linear ? NULL : (linear = calloc(1, bytes));
+}
+
+void board_linear_free(void)
+{
+    free(linear);
+    linear = NULL;
+}
+
 size_t board_static_bytes(void)
 {
     return 0;

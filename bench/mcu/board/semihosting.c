@@ -13,10 +13,12 @@ enum { SYS_OPEN = 0x01, SYS_WRITE0 = 0x04, SYS_WRITE = 0x05, SYS_EXIT_EXTENDED =
 /* "w" of SYS_OPEN, which for ":tt" is the standard output; 8, "a", is the standard error. */
 enum { MODE_OUT = 4, MODE_ERROR = 8 };
 #define APPLICATION_EXIT 0x20026u
+#define LINEAR_ALIGN 16u
 
 extern uint8_t board_heap_low[], board_heap_high[], board_flash_used[], board_blob_low[], board_blob_high[], board_store_low[], board_store_high[];
 
-static uint8_t *heap_end = board_heap_low;
+/* End of the heap, and where linear memory begins, which lies behind it. */
+static uint8_t *heap_end = board_heap_low, *linear_low = board_heap_high;
 
 static intptr_t semihost(int call, const void *argument)
 {
@@ -45,7 +47,21 @@ void board_exit(int status)
 
 struct board_memory board_heap(void)
 {
-    return (struct board_memory){ (size_t)(board_heap_high - board_heap_low), (size_t)(heap_end - board_heap_low) };
+    return (struct board_memory){ (size_t)(linear_low - board_heap_low), (size_t)(heap_end - board_heap_low) };
+}
+
+void *board_linear_allocate(size_t bytes)
+{
+    uintptr_t room = (uintptr_t)(board_heap_high - heap_end), low = (uintptr_t)board_heap_high;
+    if (linear_low != board_heap_high || bytes == 0 || bytes > room || (uintptr_t)(low - bytes) / LINEAR_ALIGN * LINEAR_ALIGN < (uintptr_t)heap_end)
+        return NULL;
+    linear_low = (uint8_t *)((low - bytes) / LINEAR_ALIGN * LINEAR_ALIGN);
+    return memset(linear_low, 0, bytes);
+}
+
+void board_linear_free(void)
+{
+    linear_low = board_heap_high;
 }
 
 size_t board_flash_bytes(void)
@@ -74,7 +90,7 @@ void _exit(int status)
 /* The end of the heap only ever rises: newlib's small malloc gives nothing back. */
 void *_sbrk(ptrdiff_t bytes)
 {
-    if (bytes > board_heap_high - heap_end || bytes < board_heap_low - heap_end) {
+    if (bytes > linear_low - heap_end || bytes < board_heap_low - heap_end) {
         errno = ENOMEM;
         return (void *)-1;
     }

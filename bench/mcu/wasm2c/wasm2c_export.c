@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
 #include "module.h"
 
 #define ALIGN 16u
@@ -53,7 +54,7 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t pages, uint32_t 
 {
     memory->pages = pages;
     memory->max_pages = most;
-    memory->data = calloc(memory_bytes, 1);
+    memory->data = board_linear_allocate(memory_bytes);
     memory->size = memory->data ? memory_bytes : 0;
     if (!memory->data)
         wasm_rt_trap(WASM_RT_TRAP_EXHAUSTION);
@@ -61,7 +62,8 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t pages, uint32_t 
 
 void wasm_rt_free_memory(wasm_rt_memory_t *memory)
 {
-    free(memory->data);
+    if (memory->data)
+        board_linear_free();
     memory->data = NULL;
     memory->size = 0;
 }

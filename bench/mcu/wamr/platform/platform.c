@@ -2,6 +2,8 @@
 #include "platform_api_extension.h"
 #include "platform_api_vmcore.h"
 
+#include "board.h"
+
 int bh_platform_init(void)
 {
     return 0;
@@ -88,18 +90,18 @@ int os_mutex_unlock(korp_mutex *mutex)
     return 0;
 }
 
-/* Linear memory: zeroed, and a multiple of os_getpagesize, which WAMR takes for granted. */
+/* Linear memory, the only thing that is mapped: a multiple of os_getpagesize, which WAMR takes for granted. */
 void *os_mmap(void *hint, size_t size, int protection, int flags, os_file_handle file)
 {
     (void)hint, (void)protection, (void)flags, (void)file;
     size_t page = (size_t)os_getpagesize();
-    return size > SIZE_MAX - page ? NULL : calloc(1, (size + page - 1) / page * page);
+    return size > SIZE_MAX - page ? NULL : board_linear_allocate((size + page - 1) / page * page);
 }
 
 void os_munmap(void *address, size_t size)
 {
-    (void)size;
-    free(address);
+    (void)address, (void)size;
+    board_linear_free();
 }
 
 int os_mprotect(void *address, size_t size, int protection)
