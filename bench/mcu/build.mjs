@@ -39,7 +39,7 @@ const C_FLAGS = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-ffunction-sectio
 /** A fused multiply-add rounds once where WebAssembly rounds twice: no compiler may make one. */
 const STRICT = '-ffp-contract=off';
 /** wasm2c's own style of C: unused functions and variables, labels before declarations. */
-const TRANSLATED = ['-O2', '-w'];
+const TRANSLATED = ['-O2', '-w', '-DNDEBUG'];
 
 /** Names what was made of these. */
 export const hashOf = (...parts) => {
@@ -103,7 +103,7 @@ async function translated(wasm) {
 /** WAMR for a board: the library and the folder of its header. */
 async function wamr(board, fast) {
   const port = join(here, 'wamr');
-  const root = execFileSync('sh', [join(wamrHost, 'get-wamr.sh'), join(OUT, '../wamr')], { encoding: 'utf8' }).trim();
+  const root = execFileSync('sh', [join(wamrHost, 'get-wamr.sh'), join(OUT, 'wamr')], { encoding: 'utf8' }).trim();
   const files = ['CMakeLists.txt', 'platform/platform.c', 'platform/platform_internal.h', '../board/board.h'].map(
     (name) => readFileSync(join(port, name)),
   );
@@ -195,8 +195,6 @@ export async function buildBoard({
       ...flags,
       '-nostartfiles',
       '--specs=nano.specs',
-      '-u',
-      '_printf_float',
       '-Wl,--gc-sections',
       '-Wl,--no-warn-rwx-segments',
       ...defines,

@@ -5,7 +5,6 @@
 #include "job.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "board.h"
@@ -122,10 +121,23 @@ static int32_t work(struct tt_engine *engine)
 
 /* ---- the report ---- */
 
-/* A count of more than 32 bits; newlib's small printf has no %llu. */
+/* A count of more than 32 bits, which newlib's small printf does not have. */
 static void print_count(const char *name, uint64_t count)
 {
-    printf("\"%s\": %.0f", name, (double)count);
+    char digits[21], *at = digits + sizeof digits - 1;
+    *at = 0;
+    do
+        *--at = (char)('0' + count % 10);
+    while (count /= 10);
+    board_print("\"%s\": %s", name, at);
+}
+
+/* The bits of a float: printing floats in decimal takes memory of the heap, and 9 KB of flash. */
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
 }
 
 /*
@@ -150,23 +162,23 @@ static void print_instructions(void)
         probe_took = at[1] - at[0];
         checked = at[0];
     }
-    printf(" \"instructions\": {");
+    board_print(" \"instructions\": {");
     print_count("check", checked - run.begun);
-    printf(", ");
+    board_print(", ");
     print_count("probe", probe_took);
-    printf(", ");
+    board_print(", ");
     print_count("fisher", fisher_took);
-    printf(", ");
+    board_print(", ");
     print_count("selection", fisher ? run.chosen - selection_begun : 0);
-    printf(", ");
+    board_print(", ");
     print_count("step", run.iterations > 1 ? (run.last_iteration - run.first_iteration) / (uint64_t)(run.iterations - 1) : 0);
-    printf(", ");
+    board_print(", ");
     print_count("adapt", run.trained - run.begun);
-    printf(", ");
+    board_print(", ");
     print_count("inference", job.queries.count ? run.classified / (uint64_t)job.queries.count : 0);
-    printf(", ");
+    board_print(", ");
     print_count("total", board_instructions());
-    printf("},\n");
+    board_print("},\n");
 }
 
 static void report(struct tt_engine *engine)
@@ -174,22 +186,22 @@ static void report(struct tt_engine *engine)
     struct board_memory stack = board_stack(), heap = board_heap();
     size_t store;
     board_store(&store);
-    printf("{\"status\": 0, \"sha256\": \"");
+    board_print("{\"status\": 0, \"sha256\": \"");
     for (int i = 0; i < 32; i++)
-        printf("%02x", run.digest[i]);
-    printf("\", \"patchBytes\": %" PRIu32 ",\n", run.patch_bytes);
-    printf(" \"right\": %" PRId32 ", \"queries\": %" PRId32 ",\n", run.right, job.queries.count);
-    printf(" \"iterations\": %" PRId32 ", \"loss\": [%.9g, %.9g], \"restarts\": %" PRId32 ",\n", run.iterations, (double)run.first_loss,
-           (double)run.last_loss, run.restarts);
+        board_print("%02x", run.digest[i]);
+    board_print("\", \"patchBytes\": %" PRIu32 ",\n", run.patch_bytes);
+    board_print(" \"right\": %" PRId32 ", \"queries\": %" PRId32 ",\n", run.right, job.queries.count);
+    board_print(" \"iterations\": %" PRId32 ", \"lossBits\": [%" PRIu32 ", %" PRIu32 "], \"restarts\": %" PRId32 ",\n", run.iterations,
+           bits_of(run.first_loss), bits_of(run.last_loss), run.restarts);
     print_instructions();
     unsigned long linear = (unsigned long)tt_linear_bytes(engine);
-    printf(" \"highWater\": {\"linear\": %" PRIu32 ", \"runtimeHeap\": %lu, \"stack\": %lu, \"static\": %lu, \"store\": %lu},\n",
+    board_print(" \"highWater\": {\"linear\": %" PRIu32 ", \"runtimeHeap\": %lu, \"stack\": %lu, \"static\": %lu, \"store\": %lu},\n",
            run.linear_used, (unsigned long)heap.peak, (unsigned long)stack.peak, (unsigned long)board_static_bytes(),
            (unsigned long)store_peak());
-    printf(" \"given\": {\"linear\": %lu, \"stack\": %lu, \"heap\": %lu, \"store\": %lu},\n", linear, (unsigned long)stack.size,
+    board_print(" \"given\": {\"linear\": %lu, \"stack\": %lu, \"heap\": %lu, \"store\": %lu},\n", linear, (unsigned long)stack.size,
            (unsigned long)heap.size, (unsigned long)store);
     size_t blobs = board_blob_bytes();
-    printf(" \"backwardBytes\": %" PRIu32 ", \"flash\": {\"code\": %lu, \"wasm\": %" PRIu32 ", \"model\": %" PRIu32
+    board_print(" \"backwardBytes\": %" PRIu32 ", \"flash\": {\"code\": %lu, \"wasm\": %" PRIu32 ", \"model\": %" PRIu32
            ", \"samples\": %lu, \"total\": %lu}}\n", run.backward_bytes, (unsigned long)(board_flash_bytes() - blobs), job.wasm_bytes,
            job.model_bytes, (unsigned long)(blobs - job.wasm_bytes - job.model_bytes), (unsigned long)board_flash_bytes());
 }
@@ -197,7 +209,7 @@ static void report(struct tt_engine *engine)
 /* Ends with one line, as JSON. */
 static int fail(int32_t status, const char *message)
 {
-    printf("{\"status\": %" PRId32 ", \"message\": \"%s\"}\n", status, message);
+    board_print("{\"status\": %" PRId32 ", \"message\": \"%s\"}\n", status, message);
     return 1;
 }
 

@@ -76,5 +76,6 @@ export async function runJob(job) {
     const said = `${result.stdout}${result.stderr}`.trim().split('\n').at(-1);
     throw new Error(`the program ended with status ${result.status}: ${said || 'it said nothing'}`);
   }
+  if (printed.lossBits) printed.loss = [...new Float32Array(Uint32Array.from(printed.lossBits).buffer)];
   return { ...printed, exit: result.status };
 }

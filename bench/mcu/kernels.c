@@ -1,6 +1,4 @@
 /* Runs the kernels of build/kernels.wasm that bench/mcu/kernels.mjs lists, and prints the instructions of each. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "board.h"
@@ -18,8 +16,8 @@ static wasm_exec_env_t env;
 
 static _Noreturn void die(const char *what, const char *why)
 {
-    printf("{\"error\": \"%s: %s\"}\n", what, why ? why : "failed");
-    exit(1);
+    board_print("{\"error\": \"%s: %s\"}\n", what, why ? why : "failed");
+    board_exit(1);
 }
 
 /* Calls an export and gives its result. */
@@ -80,7 +78,7 @@ static void run(const struct kernel_case *c, uint32_t base)
     uint32_t hash = 2166136261u;
     for (uint32_t i = 0; i < c->tensors[c->output].words; i++)
         hash = (hash ^ output[i]) * 16777619u;
-    printf("{\"instructions\": %lu, \"hash\": %lu}\n", (unsigned long)instructions, (unsigned long)hash);
+    board_print("{\"instructions\": %lu, \"hash\": %lu}\n", (unsigned long)instructions, (unsigned long)hash);
 }
 
 int main(void)

@@ -23,6 +23,12 @@ static const char *const MESSAGES[] = {
     [20] = "not a usable patch: a field is out of range",
 };
 
+/* MACs for a message. A small C library prints floats with memory of the heap, or not at all. */
+static uint32_t whole(double macs)
+{
+    return macs < UINT32_MAX ? (uint32_t)macs : UINT32_MAX;
+}
+
 /* The message of TT_BUDGET. */
 static void budget_message(const struct tt_control *c, char *text, size_t size)
 {
@@ -33,14 +39,14 @@ static void budget_message(const struct tt_control *c, char *text, size_t size)
                  "a memory budget of %" PRIu32 " bytes is too small to train anything: the least possible is %" PRIu32 " bytes",
                  c->memory_budget, c->least_bytes);
     else if (c->least_macs > c->compute_budget)
-        snprintf(text, size, "a compute budget of %.0f MACs is too small to train anything: the least possible is %.0f MACs",
-                 c->compute_budget, c->least_macs);
+        snprintf(text, size, "a compute budget of %" PRIu32 " MACs is too small to train anything: the least possible is %" PRIu32 " MACs",
+                 whole(c->compute_budget), whole(c->least_macs));
     else if (c->ram_budget && c->least_ram > c->ram_budget)
         snprintf(text, size, "%" PRIu32 " bytes of RAM are too few to train anything: the least possible is %" PRIu32 " bytes",
                  c->ram_budget, c->least_ram);
     else
-        snprintf(text, size, "no layer fits both budgets: the least possible, each alone, is %" PRIu32 " bytes and %.0f MACs",
-                 c->least_bytes, c->least_macs);
+        snprintf(text, size, "no layer fits both budgets: the least possible, each alone, is %" PRIu32 " bytes and %" PRIu32 " MACs",
+                 c->least_bytes, whole(c->least_macs));
 }
 
 void tt_message(const struct tt_engine *engine, int32_t status, char *text, size_t size)

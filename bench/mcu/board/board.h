@@ -1,10 +1,11 @@
 /*
- * What a program needs of the board: a count of instructions, high-water marks, and an end. Output goes through stdio;
- * QEMU's semihosting takes it to the standard output of the emulator.
+ * What a program needs of the board: output, a count of instructions, high-water marks, and an end. Nothing here takes
+ * memory of the heap, as it is the heap's end that may have to be reported; so stdio's files are not used.
  */
 #ifndef BOARD_H
 #define BOARD_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,7 +45,11 @@ size_t board_blob_bytes(void);
 /* External memory for what the engine wants kept, 16-byte aligned. */
 uint8_t *board_store(size_t *size);
 
-/* Ends the program: `exit` with what stdio still holds written out. */
+/* printf, up to 320 characters; semihosting takes them to the standard output of the emulator. */
+__attribute__((format(printf, 1, 2))) int board_print(const char *format, ...);
+int board_print_list(const char *format, va_list arguments);
+
+/* Ends the program. */
 _Noreturn void board_exit(int status);
 
 #endif

@@ -1,17 +1,18 @@
-/* Semihosting, and the calls that newlib makes of a system: output, the heap's limit, the end. */
+/* Output, memory and the end of a program on a board, and the calls that newlib makes of a system. */
 #include "semihosting.h"
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "board.h"
 
 enum { SYS_OPEN = 0x01, SYS_WRITE0 = 0x04, SYS_WRITE = 0x05, SYS_EXIT_EXTENDED = 0x20 };
-/* "w" of SYS_OPEN, which for ":tt" is the standard output; 8, "a", is the standard error. */
-enum { MODE_OUT = 4, MODE_ERROR = 8 };
+/* "w" of SYS_OPEN, which for ":tt" is the standard output. */
+enum { MODE_OUT = 4 };
+/* The longest line of board_print. */
+#define LINE 320
 #define APPLICATION_EXIT 0x20026u
 #define LINEAR_ALIGN 16u
 
@@ -42,7 +43,30 @@ void semihosting_exit(int status)
 
 void board_exit(int status)
 {
-    exit(status);
+    semihosting_exit(status);
+}
+
+int board_print_list(const char *format, va_list arguments)
+{
+    static intptr_t handle = -1;
+    char text[LINE];
+    int count = vsnprintf(text, sizeof text, format, arguments);
+    if (handle < 0) {
+        uintptr_t open[3] = { (uintptr_t) ":tt", MODE_OUT, 3 };
+        handle = semihost(SYS_OPEN, open);
+    }
+    uintptr_t block[3] = { (uintptr_t)handle, (uintptr_t)text, (uintptr_t)(count < LINE ? count : LINE - 1) };
+    semihost(SYS_WRITE, block);
+    return count;
+}
+
+int board_print(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int count = board_print_list(format, arguments);
+    va_end(arguments);
+    return count;
 }
 
 struct board_memory board_heap(void)
@@ -82,11 +106,6 @@ uint8_t *board_store(size_t *size)
 
 /* ---- newlib's calls ---- */
 
-void _exit(int status)
-{
-    semihosting_exit(status);
-}
-
 /* The end of the heap only ever rises: newlib's small malloc gives nothing back. */
 void *_sbrk(ptrdiff_t bytes)
 {
@@ -99,48 +118,10 @@ void *_sbrk(ptrdiff_t bytes)
     return at;
 }
 
-int _write(int file, const char *bytes, int count)
+/* What abort takes; nothing calls it but the C library. */
+void _exit(int status)
 {
-    static intptr_t handles[3] = { -1, -1, -1 };
-    int which = file == 2 ? 2 : 1;
-    if (handles[which] < 0) {
-        uintptr_t open[3] = { (uintptr_t) ":tt", which == 2 ? MODE_ERROR : MODE_OUT, 3 };
-        handles[which] = semihost(SYS_OPEN, open);
-    }
-    uintptr_t block[3] = { (uintptr_t)handles[which], (uintptr_t)bytes, (uintptr_t)count };
-    return count - (int)semihost(SYS_WRITE, block);
-}
-
-int _read(int file, char *to, int count)
-{
-    (void)file, (void)to, (void)count;
-    return 0;
-}
-
-int _close(int file)
-{
-    (void)file;
-    return -1;
-}
-
-int _lseek(int file, int offset, int from)
-{
-    (void)file, (void)offset, (void)from;
-    return 0;
-}
-
-int _fstat(int file, struct stat *status)
-{
-    (void)file;
-    memset(status, 0, sizeof *status);
-    status->st_mode = S_IFCHR;
-    return 0;
-}
-
-int _isatty(int file)
-{
-    (void)file;
-    return 1;
+    semihosting_exit(status);
 }
 
 int _getpid(void)

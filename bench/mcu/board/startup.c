@@ -10,11 +10,14 @@
 #define CPACR REGISTER(0xe000ed88)
 #define SHCSR REGISTER(0xe000ed24)
 #define CFSR REGISTER(0xe000ed28)
+#define MMFAR REGISTER(0xe000ed34)
 #define BFAR REGISTER(0xe000ed38)
 #define MPU_CTRL REGISTER(0xe000ed94)
 #define MPU_RNR REGISTER(0xe000ed98)
 #define MPU_RBAR REGISTER(0xe000ed9c)
 #define MPU_RASR REGISTER(0xe000eda0)
+/* In CFSR: a fault of the memory protection, whose address is in MMFAR. */
+#define MMFAR_VALID 0x80u
 /* What the stack is filled with, to see later how much of it was used. */
 #define PAINT 0xc0dec0deu
 /* Bytes for the fault handler: the program's own stack may be what has failed. */
@@ -41,7 +44,7 @@ __attribute__((used)) static void report_fault(const uint32_t *frame, uint32_t n
     bool stack = frame < board_stack_low || frame + 8 > board_stack_high;
     text_of(line + 6, number);
     text_of(line + 18, stack ? 0 : frame[6]);
-    text_of(line + 36, BFAR);
+    text_of(line + 36, CFSR & MMFAR_VALID ? MMFAR : BFAR);
     text_of(line + 53, CFSR);
     semihosting_write_line(stack ? "the C stack is too small: give more with --stack\n" : line);
     semihosting_exit(3);

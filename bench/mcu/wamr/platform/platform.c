@@ -30,14 +30,14 @@ int os_printf(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int count = vfprintf(stderr, format, arguments);
+    int count = board_print_list(format, arguments);
     va_end(arguments);
     return count;
 }
 
 int os_vprintf(const char *format, va_list arguments)
 {
-    return vfprintf(stderr, format, arguments);
+    return board_print_list(format, arguments);
 }
 
 uint64 os_time_get_boot_us(void)
