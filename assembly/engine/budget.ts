@@ -19,23 +19,31 @@ export const AUGMENT_FLIP: u32 = 2;
 
 let blocks: bool = false;
 let fits: bool = false;
+/** Bytes of a forward pass with its program. */
+let inference: u64 = 0;
 
 /** True if the last plan recomputes blocks. */
 export function recomputesBlocks(): bool {
   return blocks;
 }
 
-/** Where the patch and the names of its classes would end. */
-export function patchEnd(): u64 {
-  const names = control().nameBytes;
-  const values = isOutside() ? valuesBytes() : 0;
-  return ((jobStart() + values + 15) & ~15) + patchSize(names) + names;
+/** Measures what a forward pass alone takes, which has to go on beside what will have been trained. */
+export function measureInference(): void {
+  planPrograms(opCount(), false, false, false, false);
+  inference = max<u64>(layOut(stepsEnd()), planningEnd()) - jobStart();
 }
 
-/** Bytes of linear memory that the plan takes, and that making it took. */
+/** Where linear memory ends that comes after training what is selected: the patch; classifying beside trained values. */
+export function afterwardsEnd(): u64 {
+  const values = isOutside() ? (valuesBytes() + 15) & ~15 : 0;
+  const names = control().nameBytes;
+  return <u64>jobStart() + values + max<u64>(patchSize(names) + names, inference);
+}
+
+/** Bytes of linear memory that the plan takes, and what comes before and after it. */
 function planEnd(training: bool): u64 {
   const end = max<u64>(layOut(stepsEnd()), planningEnd());
-  return training ? max<u64>(end, patchEnd()) : end;
+  return training ? max<u64>(end, afterwardsEnd()) : end;
 }
 
 /** True if a plan of so many training bytes holds the budgets of memory and RAM. */

@@ -4,7 +4,7 @@
  */
 import { BIAS, checkTask, dropValues, FROZEN, isTaskLaidOut, layerAt, layoutTask, needUpTo, WEIGHTS } from './arena';
 import { layoutBlocks } from './blocks';
-import { patchEnd, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
+import { afterwardsEnd, measureInference, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
 import { control } from './control';
 import { isOpen, isReady, opAt, opCount } from './model';
 import { blocksAddress, planPrograms, storedValues } from './plan';
@@ -54,7 +54,7 @@ export function prepareJob(job: i32): i32 {
   c.storedValues = storedValues();
   const low = stepsEnd();
   const end = layOut(low);
-  const needed = max<u64>(end, max<u64>(planningEnd(), job == TRAIN ? patchEnd() : 0));
+  const needed = max<u64>(end, max<u64>(planningEnd(), job == TRAIN ? afterwardsEnd() : 0));
   if (c.ramBudget && needed > c.ramBudget) {
     c.needBytes = saturated(needed);
     return status.RAM;
@@ -74,8 +74,10 @@ export function readyToPlan(): i32 {
   if (!isReady() || !isTaskLaidOut()) return status.ORDER;
   const end = planningEnd();
   const state = needUpTo(end);
-  if (state == status.DONE) used(<u32>end);
-  return state;
+  if (state != status.DONE) return state;
+  used(<u32>end);
+  if (control().ramBudget) measureInference();
+  return status.DONE;
 }
 
 /** Memory below `end` has been used. */
