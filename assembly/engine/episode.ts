@@ -5,8 +5,8 @@
  *   EMBED   one sample -> features
  *   PROBE   prototypes; every sample plain and mirrored against them
  *   FISHER  prototypes; every pseudo-query forward and back -> Δ (equation 1)
- *   TRAIN   [values of what is trained, if the weights are with the host]
- *           [prefix of every sample and variant, kept by the host]
+ *   TRAIN   [prefix of every sample and variant, kept by the host]
+ *           gradients cleared; values of what is trained, if the weights are with the host
  *           each iteration: prototypes; pseudo-queries forward, loss and back; support samples back through their
  *           prototypes; update.  At the end: prototypes of the adapted network
  *
@@ -15,20 +15,42 @@
  * and of the others only the prototypes and their gradients (equation 4, exact).
  */
 import { augment, mirror } from '../kernels/augment';
-import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { hash32 } from '../kernels/random';
-import { dPrototypes, dropValues, keepValues, labelOf, layerAt, shotsOf } from './arena';
+import { dropValues, keepValues, layerAt } from './arena';
+import { blocksBytes } from './blocks';
+import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
 import { control } from './control';
 import { execute, update } from './execute';
-import { finite, finiteNorms } from './finite';
-import { AUGMENT_FLIP, AUGMENT_ON, CHECK, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
-import { biasOf, modelBase, opAt, preprocessing, valueFloats, weightsOf } from './model';
+import { finiteNorms, finiteValues } from './finite';
+import {
+  addToPrototype,
+  clearPrototypeGradients,
+  clearPrototypes,
+  probe,
+  queryLoss,
+  supportGradient,
+  takeFeatures,
+} from './head';
+import { sumInformation } from './information';
+import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
+import { modelBase, opAt, preprocessing, valueFloats } from './model';
 import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
-import { S_AUGMENT, S_END, S_FEATURES, S_FETCH, S_HEAD, S_SAMPLE, S_STORE, S_TAKE, Step, stepAt } from './program';
+import {
+  S_AUGMENT,
+  S_CLEAR,
+  S_END,
+  S_FEATURES,
+  S_FETCH,
+  S_HEAD,
+  S_SAMPLE,
+  S_STORE,
+  S_TAKE,
+  Step,
+  stepAt,
+} from './program';
 import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
 import * as status from './status';
-import { blockFloats } from './trained';
 
 // Passes. The numbers are the control block's `phase`.
 const PROTOTYPES: i32 = 0;
@@ -86,11 +108,8 @@ export function beginJob(which: i32): i32 {
   c.probeMirrored = 0;
   beta1 = 1;
   beta2 = 1;
-  if (which == TRAIN) clearGradients();
   if (which == EMBED) enter(FEATURE);
-  else if (programStart(VALUES) >= 0) enter(TAKING);
-  else if (programStart(PREFIX) >= 0) enter(KEEPING);
-  else enter(PROTOTYPES);
+  else enter(programStart(PREFIX) >= 0 ? KEEPING : firstOfTraining());
   return status.DONE;
 }
 
@@ -176,14 +195,18 @@ function run(s: Step): void {
     case S_FETCH:
     case S_TAKE:
       break;
+    case S_CLEAR:
+      memory.fill(s.c, 0, <usize>blocksBytes());
+      break;
     case S_AUGMENT:
       pseudoQuery(s.c, s.a);
       break;
     case S_FEATURES:
-      takeFeatures(s.a);
+      endFeatures(s.a);
       break;
     case S_HEAD:
-      head(s.c, s.a);
+      if (pass == SUPPORT) supportGradient(s.c, sample);
+      else lossSum += queryLoss(s.c, s.a, sample, pass == QUERIES);
       break;
     default:
       execute(s, slice, <f32>(0.5 / <f64>control().samples));
@@ -221,71 +244,10 @@ function pseudoQuery(out: usize, x: usize): void {
 }
 
 /** End of a forward pass without saving. */
-function takeFeatures(f: usize): void {
-  const c = control();
-  const label = labelOf(sample);
-  const bytes = (<usize>c.featureCount) << 2;
-  if (pass == PROTOTYPES) {
-    prototype_add(c.prototypesPointer, f, label, c.featureCount, <f32>(1.0 / <f64>shotsOf(label)));
-  } else if (pass == PROBING && variant == 0) {
-    memory.copy(c.featuresPointer, f, bytes);
-    c.probePlain += <i32>claims(f);
-  } else if (pass == PROBING) {
-    c.probeMirrored += <i32>claims(f);
-  } else {
-    memory.copy(c.featuresPointer, f, bytes);
-    if (c.ways) prototype_scores(c.scoresPointer, f, c.prototypesPointer, c.ways, c.featureCount);
-  }
-}
-
-/** True if the class of the current sample is the nearest to f, its own prototype made without it (where it has others). */
-function claims(f: usize): bool {
-  const c = control();
-  const label = labelOf(sample);
-  const n = shotsOf(label);
-  const own = c.prototypesPointer + label * (c.featureCount << 2);
-  if (n > 1) shift(own, c.featuresPointer, -1, n);
-  prototype_scores(c.scoresPointer, f, c.prototypesPointer, c.ways, c.featureCount);
-  if (n > 1) shift(own, c.featuresPointer, 1, n);
-  const mine = load<f32>(c.scoresPointer + (label << 2));
-  for (let k = 0; k < c.ways; ++k) if (k != label && load<f32>(c.scoresPointer + (k << 2)) >= mine) return false;
-  return true;
-}
-
-/** prototype += sign * f / n: takes a sample out of its class's prototype (up to a factor) and puts it back. */
-function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
-  const weight = sign * <f32>(1.0 / <f64>n);
-  for (let i = 0; i < control().featureCount; ++i) {
-    const at = prototype + (i << 2);
-    store<f32>(at, load<f32>(at) + weight * load<f32>(f + (i << 2)));
-  }
-}
-
-/** Loss of a query, or the share of a support sample in the gradient of its prototype. */
-function head(df: usize, f: usize): void {
-  const c = control();
-  const label = labelOf(sample);
-  if (pass == SUPPORT) {
-    prototype_backward_support(df, dPrototypes(), label, c.featureCount, <f32>(1.0 / <f64>shotsOf(label)));
-    return;
-  }
-  const training = pass == QUERIES;
-  const scale: f32 = training ? <f32>(1.0 / <f64>c.samples) : 1;
-  lossSum += <f64>(
-    prototype_loss(
-      df,
-      dPrototypes(),
-      c.scoresPointer,
-      f,
-      c.prototypesPointer,
-      label,
-      c.ways,
-      c.featureCount,
-      c.temperature,
-      scale,
-      training,
-    )
-  );
+function endFeatures(f: usize): void {
+  if (pass == PROTOTYPES) addToPrototype(f, sample);
+  else if (pass == PROBING) probe(f, sample, variant != 0);
+  else takeFeatures(f);
 }
 
 /** Begins a pass over the samples. */
@@ -303,9 +265,9 @@ function enter(which: i32): void {
         : which == PROBING
           ? 2 * c.samples
           : c.samples;
-  if (which == PROTOTYPES) memory.fill(c.prototypesPointer, 0, (c.ways * c.featureCount) << 2);
+  if (which == PROTOTYPES) clearPrototypes();
   if (which == QUERIES) {
-    memory.fill(dPrototypes(), 0, (c.ways * c.featureCount) << 2);
+    clearPrototypeGradients();
     lossSum = 0;
   }
   variant = firstVariant();
@@ -343,11 +305,16 @@ function nextProgram(): i32 {
   return status.DONE;
 }
 
+/** What comes after the prefix has been kept. */
+function firstOfTraining(): i32 {
+  return programStart(VALUES) >= 0 ? TAKING : PROTOTYPES;
+}
+
 function nextPass(): i32 {
   const c = control();
   const trains = job == TRAIN && c.iteration < c.iterations && programStart(GRADIENTS) >= 0;
-  if (pass == TAKING && programStart(PREFIX) >= 0) enter(KEEPING);
-  else if (pass == KEEPING || pass == TAKING) enter(PROTOTYPES);
+  if (pass == KEEPING) enter(firstOfTraining());
+  else if (pass == TAKING) enter(PROTOTYPES);
   else if (pass == PROTOTYPES && job == PROBE) enter(PROBING);
   else if (pass == PROTOTYPES && job == FISHER) enter(INFORMATION);
   else if (pass == PROTOTYPES && trains) enter(QUERIES);
@@ -355,11 +322,11 @@ function nextPass(): i32 {
   else if (pass == SUPPORT) return endIteration();
   else if (pass == INFORMATION) {
     pass = FINISHED;
-    return sumInformation();
+    return sumInformation() ? status.DONE : fail();
   } else {
     pass = FINISHED;
     if (job != TRAIN) return status.DONE;
-    if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteWeights())) return fail();
+    if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteValues())) return fail();
     keepValues();
   }
   return status.DONE;
@@ -368,19 +335,6 @@ function nextPass(): i32 {
 function fail(): i32 {
   endJob();
   return status.DIVERGED;
-}
-
-/** True if what was trained is finite: a clipped activation may hide that it isn't. */
-function finiteWeights(): bool {
-  for (let l = 0; l < control().layerCount; ++l) {
-    const layer = layerAt(l);
-    const op = opAt(layer.op);
-    if (!layer.kind) continue;
-    if (layer.values) {
-      if (!finite(layer.values, blockFloats(layer))) return false;
-    } else if (!(finite(biasOf(op), op.biasCount) && finite(weightsOf(op), op.weightCount))) return false;
-  }
-  return true;
 }
 
 function endIteration(): i32 {
@@ -396,19 +350,4 @@ function endIteration(): i32 {
   ++c.iteration;
   enter(PROTOTYPES);
   return status.ITERATION;
-}
-
-/** Fisher potential of every layer inspected: the sum of Δ over its channels (equation 2). */
-function sumInformation(): i32 {
-  const c = control();
-  for (let l = 0; l < c.layerCount; ++l) {
-    const layer = layerAt(l);
-    if (!layer.inspected) continue;
-    let sum: f64 = 0;
-    const channels = opAt(layer.op).outC;
-    for (let o = 0; o < channels; ++o) sum += <f64>load<f32>(layer.delta + (o << 2));
-    layer.fisher = <f32>sum;
-    if (layer.fisher - layer.fisher != 0) return fail();
-  }
-  return status.DONE;
 }

@@ -1,8 +1,9 @@
 /** The selector: scores by a criterion (equation 3 and its rivals), then layers and channels under both budgets. */
 import { hash32 } from '../kernels/random';
 import { dropValues, FROZEN, Layer, layerAt, WEIGHTS } from './arena';
+import { leastBudgets, planFits, planTraining } from './budget';
 import { control } from './control';
-import { checkSelection, leastBudgets, planFits, planTraining, readyToPlan } from './job';
+import { checkSelection, readyToPlan } from './job';
 import { DEPTHWISE, isOutside, macs, opAt, rowLength, weightsOf } from './model';
 import { rankingScratch } from './program';
 import * as status from './status';
