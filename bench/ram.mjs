@@ -100,7 +100,7 @@ for (const name of NETWORKS) {
 if (args.json) {
   console.log(JSON.stringify({ domains: DOMAINS, limits, curve, rows, networks }, null, 2));
 } else {
-  const cell = (row) => `${row.accuracy.toFixed(1)} ± ${row.ci95.toFixed(1)}`;
+  const cell = (row) => `${row.accuracy.toFixed(1)} ± ${row.ci95?.toFixed(1) ?? '?'}`;
   const columns = [...DOMAINS, 'mean'];
   const plan = (ram) => curve.find((row) => row.ram === ram);
   console.log(`| RAM | backward memory | backward MACs, M | layers | ${columns.join(' | ')} |`);

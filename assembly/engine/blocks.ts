@@ -1,11 +1,10 @@
 /**
- * Memory of the trained layers while they train, behind the program: of each, a block of gradients and one a state of the
- * optimiser; then, where the weights are with the host, the blocks of the values themselves (trained.ts).
+ * Memory of the trained layers while they train, one buffer of the plan: of each layer, a block of gradients and one a
+ * state of the optimiser; then, where the weights are with the host, the blocks of the values themselves (trained.ts).
  */
 import { FROZEN, Layer, layerAt } from './arena';
 import { control } from './control';
 import { isOutside } from './model';
-import { stepsEnd } from './program';
 import { blockFloats } from './trained';
 
 /** Bytes of one block of a layer: its gradients, one state, or its values; 0 where nothing is trained. */
@@ -35,16 +34,15 @@ export function valuesBytes(): u64 {
   return sum;
 }
 
-/** Where the blocks of all layers end that begin at `at`. */
-export function blocksEnd(at: u64): u64 {
-  return (at + (isOutside() ? valuesBytes() : 0) + gradientBytes() + 15) & ~15;
+/** Bytes of all of it. */
+export function blocksBytes(): u64 {
+  return gradientBytes() + (isOutside() ? valuesBytes() : 0);
 }
 
-/** Gives gradients and states, and values that are not in the model, their places behind the steps. */
-export function layoutBlocks(): void {
+/** Gives gradients and states, and values that are not in the model, their places from `at` on. */
+export function layoutBlocks(at: usize): void {
   const c = control();
   const outside = isOutside();
-  let at = stepsEnd();
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
     const bytes = blockBytes(layer);

@@ -3,7 +3,7 @@
  * RAM, with recomputed blocks. What a plan takes is known by planning it; there is no estimate beside it.
  */
 import { FROZEN, jobStart, Layer, layerAt, WEIGHTS } from './arena';
-import { blocksEnd, gradientBytes, valuesBytes } from './blocks';
+import { gradientBytes, valuesBytes } from './blocks';
 import { control } from './control';
 import { backwardMacs, firstTarget, forwardMacs, fullBackwardMacs, has, REACHES } from './graph';
 import { isOutside, opAt, opCount } from './model';
@@ -19,28 +19,31 @@ export const AUGMENT_FLIP: u32 = 2;
 
 let blocks: bool = false;
 let fits: bool = false;
+/** Bytes of a forward pass with its program. */
+let inference: u64 = 0;
 
 /** True if the last plan recomputes blocks. */
 export function recomputesBlocks(): bool {
   return blocks;
 }
 
-/** Where the buffers of the plan begin: behind its steps and, for training, the blocks of the trained layers. */
-export function lowestBuffer(training: bool): u64 {
-  return training ? blocksEnd(stepsEnd()) : stepsEnd();
+/** Measures what a forward pass alone takes, which has to go on beside what will have been trained. */
+export function measureInference(): void {
+  planPrograms(opCount(), false, false, false, false);
+  inference = max<u64>(layOut(stepsEnd()), planningEnd()) - jobStart();
 }
 
-/** Where the patch and the names of its classes would end. */
-export function patchEnd(): u64 {
+/** Where linear memory ends that comes after training what is selected: the patch; classifying beside trained values. */
+export function afterwardsEnd(): u64 {
+  const values = isOutside() ? (valuesBytes() + 15) & ~15 : 0;
   const names = control().nameBytes;
-  const values = isOutside() ? valuesBytes() : 0;
-  return ((jobStart() + values + 15) & ~15) + patchSize(names) + names;
+  return <u64>jobStart() + values + max<u64>(patchSize(names) + names, inference);
 }
 
-/** Bytes of linear memory that the plan takes, and that making it took. */
+/** Bytes of linear memory that the plan takes, and what comes before and after it. */
 function planEnd(training: bool): u64 {
-  const end = max<u64>(layOut(lowestBuffer(training)), planningEnd());
-  return training ? max<u64>(end, patchEnd()) : end;
+  const end = max<u64>(layOut(stepsEnd()), planningEnd());
+  return training ? max<u64>(end, afterwardsEnd()) : end;
 }
 
 /** True if a plan of so many training bytes holds the budgets of memory and RAM. */
@@ -49,7 +52,7 @@ function holds(bytes: u32, training: bool): bool {
   if (bytes > c.memoryBudget) return false;
   if (!c.ramBudget) return true;
   // What lives at once is no more than the plan takes, and quicker to know.
-  if (lowestBuffer(training) + liveBytes(false) > c.ramBudget) return false;
+  if (<u64>stepsEnd() + liveBytes(false) > c.ramBudget) return false;
   return planEnd(training) <= c.ramBudget;
 }
 
@@ -115,8 +118,9 @@ export function leastBudgets(): i32 {
     const training = planTraining();
     if (training > 0) {
       c.leastMacs = min<f64>(c.leastMacs, c.backwardMacs);
-      const ram = c.ramBudget ? max(leastEnd(-1), leastEnd(layer.op)) : 0;
-      c.leastRam = min<u32>(c.leastRam, saturated(ram));
+      // Of RAM, the least that goes together with the other budgets.
+      const counts = c.ramBudget && c.backwardMacs <= c.computeBudget;
+      if (counts) c.leastRam = min<u32>(c.leastRam, saturated(max(leastEnd(-1), leastEnd(layer.op))));
       layer.kind = FROZEN;
       c.leastBytes = min<u32>(c.leastBytes, max<u32>(training, planWithin(layer.op)));
     }
@@ -127,12 +131,16 @@ export function leastBudgets(): i32 {
   return status.BUDGET;
 }
 
-/** Least bytes of linear memory of training what is selected (-1) or of the Fisher pass from operator `from` on. */
+/**
+ * Least bytes of linear memory of training what is selected (-1), or of the Fisher pass from operator `from` on, inside
+ * the budget of memory.
+ */
 function leastEnd(from: i32): u64 {
-  emitPlan(from, false);
-  const end = planEnd(from < 0);
-  emitPlan(from, true);
-  return min(end, planEnd(from < 0));
+  return min(endInside(from, false), endInside(from, true));
+}
+
+function endInside(from: i32, recompute: bool): u64 {
+  return emitPlan(from, recompute) <= control().memoryBudget ? planEnd(from < 0) : 0xffffffff;
 }
 
 /** The smallest share of a layer's channels that the selector gives. */

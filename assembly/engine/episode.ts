@@ -5,8 +5,8 @@
  *   EMBED   one sample -> features
  *   PROBE   prototypes; every sample plain and mirrored against them
  *   FISHER  prototypes; every pseudo-query forward and back -> Δ (equation 1)
- *   TRAIN   [values of what is trained, if the weights are with the host]
- *           [prefix of every sample and variant, kept by the host]
+ *   TRAIN   [prefix of every sample and variant, kept by the host]
+ *           gradients cleared; values of what is trained, if the weights are with the host
  *           each iteration: prototypes; pseudo-queries forward, loss and back; support samples back through their
  *           prototypes; update.  At the end: prototypes of the adapted network
  *
@@ -17,6 +17,7 @@
 import { augment, mirror } from '../kernels/augment';
 import { hash32 } from '../kernels/random';
 import { dropValues, keepValues, layerAt } from './arena';
+import { blocksBytes } from './blocks';
 import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
 import { control } from './control';
@@ -32,10 +33,22 @@ import {
   takeFeatures,
 } from './head';
 import { sumInformation } from './information';
-import { CHECK, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
+import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
 import { modelBase, opAt, preprocessing, valueFloats } from './model';
 import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
-import { S_AUGMENT, S_END, S_FEATURES, S_FETCH, S_HEAD, S_SAMPLE, S_STORE, S_TAKE, Step, stepAt } from './program';
+import {
+  S_AUGMENT,
+  S_CLEAR,
+  S_END,
+  S_FEATURES,
+  S_FETCH,
+  S_HEAD,
+  S_SAMPLE,
+  S_STORE,
+  S_TAKE,
+  Step,
+  stepAt,
+} from './program';
 import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
 import * as status from './status';
 
@@ -95,11 +108,8 @@ export function beginJob(which: i32): i32 {
   c.probeMirrored = 0;
   beta1 = 1;
   beta2 = 1;
-  if (which == TRAIN) clearGradients();
   if (which == EMBED) enter(FEATURE);
-  else if (programStart(VALUES) >= 0) enter(TAKING);
-  else if (programStart(PREFIX) >= 0) enter(KEEPING);
-  else enter(PROTOTYPES);
+  else enter(programStart(PREFIX) >= 0 ? KEEPING : firstOfTraining());
   return status.DONE;
 }
 
@@ -184,6 +194,9 @@ function run(s: Step): void {
     case S_STORE:
     case S_FETCH:
     case S_TAKE:
+      break;
+    case S_CLEAR:
+      memory.fill(s.c, 0, <usize>blocksBytes());
       break;
     case S_AUGMENT:
       pseudoQuery(s.c, s.a);
@@ -292,11 +305,16 @@ function nextProgram(): i32 {
   return status.DONE;
 }
 
+/** What comes after the prefix has been kept. */
+function firstOfTraining(): i32 {
+  return programStart(VALUES) >= 0 ? TAKING : PROTOTYPES;
+}
+
 function nextPass(): i32 {
   const c = control();
   const trains = job == TRAIN && c.iteration < c.iterations && programStart(GRADIENTS) >= 0;
-  if (pass == TAKING && programStart(PREFIX) >= 0) enter(KEEPING);
-  else if (pass == KEEPING || pass == TAKING) enter(PROTOTYPES);
+  if (pass == KEEPING) enter(firstOfTraining());
+  else if (pass == TAKING) enter(PROTOTYPES);
   else if (pass == PROTOTYPES && job == PROBE) enter(PROBING);
   else if (pass == PROTOTYPES && job == FISHER) enter(INFORMATION);
   else if (pass == PROTOTYPES && trains) enter(QUERIES);

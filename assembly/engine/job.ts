@@ -2,31 +2,12 @@
  * Jobs: `prepareJob` checks what the host has set and lays out program, gradients and optimiser state, and activations;
  * episode.ts runs them.
  */
-import {
-  BIAS,
-  checkTask,
-  dPrototypes,
-  dropValues,
-  FROZEN,
-  isTaskLaidOut,
-  layerAt,
-  layoutTask,
-  needUpTo,
-  WEIGHTS,
-} from './arena';
+import { BIAS, checkTask, dropValues, FROZEN, isTaskLaidOut, layerAt, layoutTask, needUpTo, WEIGHTS } from './arena';
 import { layoutBlocks } from './blocks';
-import {
-  lowestBuffer,
-  patchEnd,
-  planFisher,
-  planTraining,
-  prototypeBytes,
-  recomputesBlocks,
-  saturated,
-} from './budget';
+import { afterwardsEnd, measureInference, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
 import { control } from './control';
 import { isOpen, isReady, opAt, opCount } from './model';
-import { planPrograms, storedValues } from './plan';
+import { blocksAddress, planPrograms, storedValues } from './plan';
 import { layOut, liveBytes, planningEnd, resolve, stepsEnd } from './program';
 import * as status from './status';
 
@@ -71,9 +52,9 @@ export function prepareJob(job: i32): i32 {
   if (state != status.DONE) return state;
   c.recompute = <i32>(job >= FISHER && recomputesBlocks());
   c.storedValues = storedValues();
-  const low = lowestBuffer(job == TRAIN);
+  const low = stepsEnd();
   const end = layOut(low);
-  const needed = max<u64>(end, max<u64>(planningEnd(), job == TRAIN ? patchEnd() : 0));
+  const needed = max<u64>(end, max<u64>(planningEnd(), job == TRAIN ? afterwardsEnd() : 0));
   if (c.ramBudget && needed > c.ramBudget) {
     c.needBytes = saturated(needed);
     return status.RAM;
@@ -83,7 +64,7 @@ export function prepareJob(job: i32): i32 {
   c.planLow = <u32>low;
   c.planHigh = <u32>end;
   resolve();
-  if (job == TRAIN) layoutBlocks();
+  if (job == TRAIN) layoutBlocks(blocksAddress());
   used(c.planHigh);
   return status.DONE;
 }
@@ -93,8 +74,10 @@ export function readyToPlan(): i32 {
   if (!isReady() || !isTaskLaidOut()) return status.ORDER;
   const end = planningEnd();
   const state = needUpTo(end);
-  if (state == status.DONE) used(<u32>end);
-  return state;
+  if (state != status.DONE) return state;
+  used(<u32>end);
+  if (control().ramBudget) measureInference();
+  return status.DONE;
 }
 
 /** Memory below `end` has been used. */
@@ -109,14 +92,6 @@ function validOptions(job: i32): bool {
   if (job != TRAIN) return true;
   if (c.iterations < 0 || c.optimizer < 0 || c.optimizer > 2 || c.variants < 0 || c.variants > 4096) return false;
   return c.lr > 0 && c.lr < Infinity;
-}
-
-/** Clears gradients and states, once the arena is known to hold them. */
-export function clearGradients(): void {
-  const c = control();
-  const low = stepsEnd();
-  memory.fill(low, 0, <usize>c.planLow - low);
-  memory.fill(dPrototypes(), 0, prototypeBytes());
 }
 
 /** Checks what the host wrote as selection. */

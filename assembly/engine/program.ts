@@ -40,6 +40,8 @@ export const S_COPY: u8 = 13;
 export const S_END: u8 = 14;
 /** Take the values that will be trained out of the slices of an operator's weights, which are in b. */
 export const S_TAKE: u8 = 15;
+/** Clear the blocks of the trained layers, c. */
+export const S_CLEAR: u8 = 16;
 
 @unmanaged
 export class Step {
@@ -236,6 +238,7 @@ function settle(buffer: Buffer, low: u64): u64 {
   return at + buffer.bytes;
 }
 
-function address(buffer: u32): u32 {
+/** Address of a buffer that has been placed. */
+export function address(buffer: u32): u32 {
   return <i32>buffer < 0 ? 0 : bufferAt(<i32>buffer).offset;
 }

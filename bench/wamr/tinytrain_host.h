@@ -36,6 +36,7 @@ enum {
     TT_HOST_MEMORY = -102, /* the machine has no memory left */
     TT_MODULE = -103,      /* not a module with the engine's exports; `trap` says what is missing */
     TT_HOST_DATA = -104,   /* a function of the caller had no such sample, block or slice */
+    TT_NOT_FINITE = -105,  /* a sample has a value that is no finite number */
 };
 
 enum tt_job { TT_JOB_EMBED, TT_JOB_PROBE, TT_JOB_FISHER, TT_JOB_TRAIN, TT_JOB_CHECK };

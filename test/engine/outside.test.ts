@@ -112,6 +112,7 @@ for (const binary of BINARIES) {
           const report = await attempt(ram);
           if (typeof report !== 'string') {
             held++;
+            tt.classify(samples[0]!.image);
             expect(report.memory.peakBytes).toBeLessThanOrEqual(ram);
             return;
           }
@@ -122,6 +123,7 @@ for (const binary of BINARIES) {
           expect(enough).toBeGreaterThan(ram);
           const again = await attempt(enough);
           if (typeof again === 'string') throw new Error(again);
+          expect(tt.classify(samples[0]!.image).label).toBeDefined();
           expect(again.memory.peakBytes).toBeLessThanOrEqual(enough);
           expect(await attempt(enough - 1)).toContain(`the least possible is ${enough} bytes`);
         }),

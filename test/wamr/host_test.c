@@ -5,6 +5,7 @@
  *
  *   host_test ENGINE.wasm MODEL.ttm
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct world {
     uint8_t *kept[KEYS];
     uint32_t kept_bytes[KEYS];
     int calls, fail_at; /* the call of a callback that fails; 0: none */
+    float poison;       /* the last value of sample 3, unless it is 0 */
 };
 
 #define EXPECT(condition)                                                            \
@@ -59,6 +61,8 @@ static int32_t sample(void *user, int32_t index, void *to, uint32_t bytes)
         state = state * 1664525u + 1013904223u;
         ((float *)to)[i] = (float)(state >> 8) / (1 << 24) * 2 - 1 + 0.5f * (float)(index % WAYS);
     }
+    if (index == 3 && ((struct world *)user)->poison != 0)
+        ((float *)to)[bytes / 4 - 1] = ((struct world *)user)->poison;
     return TT_DONE;
 }
 
@@ -98,13 +102,19 @@ static const struct tt_task TASK = { LABELS, SAMPLES, WAYS, "dark\0bright", 12 }
 static struct world world;
 static const struct tt_caller CALLER = { &world, slice, sample, store, fetch, forget, NULL };
 
-/* An adaptation from begin to end. */
-static int32_t adapt(struct tt_engine *engine, const uint8_t **patch, uint32_t *bytes)
+static struct tt_options small_options(void)
 {
     struct tt_options options = tt_defaults();
     options.iterations = 2;
     options.variants = 1;
     options.share = 1;
+    return options;
+}
+
+/* An adaptation from begin to end. */
+static int32_t adapt(struct tt_engine *engine, const uint8_t **patch, uint32_t *bytes)
+{
+    struct tt_options options = small_options();
     int32_t status = tt_choose(engine, world.model_bytes, &options, &TASK);
     return status ? status : tt_train(engine, &TASK, patch, bytes);
 }
@@ -187,6 +197,34 @@ static int failing_callbacks(struct tt_engine *engine, const uint8_t *expected, 
     return calls;
 }
 
+/* Values that are no numbers, and jobs that are run in small pieces or given up. */
+static void pieces(struct tt_engine *engine, const uint8_t *expected, uint32_t expected_bytes)
+{
+    const uint8_t *patch;
+    uint32_t bytes;
+    static const float POISONS[] = { NAN, INFINITY, -INFINITY };
+    for (int i = 0; i < 3; i++) {
+        snprintf(where, sizeof where, "poison %d", i);
+        world.poison = POISONS[i];
+        EXPECT(adapt(engine, &patch, &bytes) == TT_NOT_FINITE);
+        expect_error(engine, TT_NOT_FINITE);
+    }
+    world.poison = 0;
+    snprintf(where, sizeof where, "a job in pieces");
+    struct tt_options options = small_options();
+    EXPECT(tt_choose(engine, world.model_bytes, &options, &TASK) == TT_DONE);
+    EXPECT(tt_begin(engine, TT_JOB_TRAIN) == TT_DONE && tt_run(engine, 3) == TT_YIELD);
+    EXPECT(tt_stop(engine) == TT_DONE && tt_run(engine, 3) == -11);
+    EXPECT(tt_begin(engine, TT_JOB_TRAIN) == TT_DONE);
+    int yields = 0;
+    int32_t status;
+    while ((status = tt_run(engine, 3)) == TT_YIELD)
+        yields++;
+    EXPECT(status == TT_DONE && yields > 10);
+    EXPECT(tt_patch(engine, TASK.names, TASK.name_bytes, &patch, &bytes) == TT_DONE);
+    EXPECT(bytes == expected_bytes && memcmp(patch, expected, bytes) == 0);
+}
+
 /* An adaptation inside `ram` bytes: its status. `least`: what the engine says is enough, where it says so. */
 static int32_t within(wasm_module_t module, uint32_t ram, uint32_t *least)
 {
@@ -210,18 +248,17 @@ static int32_t within(wasm_module_t module, uint32_t ram, uint32_t *least)
     return status;
 }
 
-/* Every size of RAM, from none to plenty: an error, or an adaptation that holds it. Returns the least that is enough. */
+/* Sizes of RAM from none to plenty: an error, or an adaptation that holds it. Returns the least that is enough. */
 static uint32_t little_ram(wasm_module_t module, uint32_t plenty)
 {
-    uint32_t least = 0, said = 0;
-    for (uint32_t ram = 0; ram <= plenty; ram += 16) {
+    uint32_t said = 0, enough = 0;
+    for (uint32_t ram = 0; ram <= plenty; ram += 48) {
         int32_t status = within(module, ram, &said);
-        EXPECT(least ? status == TT_DONE : true);
-        if (!status && !least)
-            least = ram;
+        EXPECT(enough ? status == TT_DONE : true);
+        enough |= !status;
     }
-    EXPECT(said > 0 && within(module, (said + 15) & ~15u, &said) == TT_DONE);
-    EXPECT(least == ((said + 15) & ~15u));
+    uint32_t least = (said + 15) & ~15u;
+    EXPECT(enough && said > 0 && within(module, least, &said) == TT_DONE && within(module, least - 16, &said) != TT_DONE);
     return least;
 }
 
@@ -259,6 +296,7 @@ int main(int argc, char **argv)
     uint8_t *patch = memcpy(malloc(patch_bytes), bytes, patch_bytes);
     uint32_t needed = engine.control->peak_bytes;
     int calls = failing_callbacks(&engine, patch, patch_bytes);
+    pieces(&engine, patch, patch_bytes);
     damaged_patches(&engine, patch, patch_bytes);
     tt_destroy(&engine);
     uint32_t least = little_ram(module, needed + 1024);

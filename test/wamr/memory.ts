@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { writeModel } from '../../src/model/ttm.js';
+import { readModel, writeModel } from '../../src/model/ttm.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { everyOperator, Network, RELU } from '../engine/networks.js';
-import { Program } from './tools.js';
+import { Program, root } from './tools.js';
 
 /** What the program takes of linear memory, and that it takes no more. */
 export function memory(file: string): void {
@@ -35,6 +36,19 @@ export function memory(file: string): void {
     const bytes = readFileSync(program.path('large.ttm')).length;
     const { memory } = program.run('large', '--method', 'none');
     expect(memory.peakBytes).toBeLessThan(0.5 * bytes);
+  });
+
+  it('adapts the embedded model in 320 KB', async () => {
+    const bytes = readFileSync(join(root, 'models/default.ttm'));
+    const samples = program.add('embedded', readModel(bytes), [1, 1]);
+    const options = { ram: '320KB', iterations: 1, variants: 1 } as const;
+    const node = await TinyTrain.load(bytes, { binary: 'scalar' });
+    const expected = await node.adapt(samples, options);
+    const flags = Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]);
+    const { memory } = program.run('embedded', ...flags);
+    expect(memory.linearBytes).toBe(320 * 1024);
+    expect(memory.peakBytes).toBe(expected.memory.peakBytes);
+    expect(Buffer.compare(program.patch(), node.patch())).toBe(0);
   });
 
   it('gives a larger arena when the engine asks for one', async () => {

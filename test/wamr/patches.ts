@@ -60,7 +60,6 @@ export function patches(file: string, cases: Case[]): void {
   it('runs as many iterations as Node unless it is told', () => {
     const { method, iterations } = program.run('every', '--method', 'none');
     expect({ method, iterations }).toEqual({ method: 'none', iterations: DEFAULTS.iterations });
-    expect(program.run('every').loss).toHaveLength(DEFAULTS.iterations);
   });
 
   it('takes classes in the order in which Node does', () => {

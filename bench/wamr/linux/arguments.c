@@ -112,12 +112,14 @@ static float positive(const char *name, const char *value)
 /* Bytes, as a number or with K, M or G (1024) and perhaps B behind it. */
 static uint32_t bytes_of(const char *name, const char *value)
 {
+    static const char UNITS[] = "kmg";
     char *end = "?";
     double n = isdigit((unsigned char)*value) ? strtod(value, &end) : 0;
-    for (const char *unit = "kmg", *at = strchr(unit, tolower((unsigned char)*end)); *end && at && unit <= at; unit++)
-        n *= 1024;
-    if (*end && strchr("kKmMgG", *end))
+    const char *unit = *end ? strchr(UNITS, tolower((unsigned char)*end)) : NULL;
+    if (unit) {
+        n = ldexp(n, 10 * (int)(unit - UNITS + 1));
         end++;
+    }
     end += *end == 'i' || *end == 'I';
     end += *end == 'b' || *end == 'B';
     if (*end || !(n >= 1))
