@@ -8,11 +8,15 @@ const VERSION = '1.0.32';
 
 /**
  * wasm2c's check of bounds adds in 64 bits, which takes five instructions on a 32-bit machine. The shorter one stops
- * every access that would leave linear memory, too. They differ where a pointer and its constant offset overflow 32 bits:
- * the sum then wraps around to an address inside, where WebAssembly has a trap; a sound module does neither.
+ * every access that would leave linear memory there, too. They differ where a pointer and its constant offset overflow 32
+ * bits: the sum then wraps around to an address inside, where WebAssembly has a trap; a sound module does neither.
  */
 const CHECK = '#define MEMCHECK(mem, a, t) RANGE_CHECK(mem, a, sizeof(t))';
-const SHORT_CHECK = '#define MEMCHECK(mem, a, t) if (UNLIKELY((u32)(a) > mem->size - (u32)sizeof(t))) TRAP(OOB);';
+const SHORT_CHECK = `#if UINTPTR_MAX > 0xffffffffu
+${CHECK}
+#else
+#define MEMCHECK(mem, a, t) if (UNLIKELY((u32)(a) > mem->size - (u32)sizeof(t))) TRAP(OOB);
+#endif`;
 
 /** Writes translated.c, translated_exports.c and the header between them into a folder; returns the paths of the C files. */
 export function translate(wasm, folder) {
