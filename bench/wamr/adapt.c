@@ -11,7 +11,7 @@ static const double MIRROR_LOSS = 0.05;
 /* Operators of a model (docs/formats.md): where they begin, the bytes of each, and the field of its output channels. */
 enum { OPERATORS = 128, OPERATOR_BYTES = 128, OUTPUT_CHANNELS = 20 };
 /* Fields of a patch. */
-enum { PATCH_NAMES_OFFSET = 44, PATCH_WAYS = 24 };
+enum { PATCH_HEADER = 64, PATCH_WAYS = 24, PATCH_NAMES_OFFSET = 44, PATCH_NAMES_BYTES = 48 };
 
 const struct tt_training tt_training[TT_METHODS] = {
     [TT_TINYTRAIN] = { TT_MOMENTUM, 2e-2f }, [TT_LASTLAYER] = { TT_ADAM, 1e-2f }, [TT_FULLTRAIN] = { TT_ADAM, 3e-4f },
@@ -144,12 +144,19 @@ int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t
         status = tt_apply(engine, patch, patch_bytes);
     if (status)
         return status;
-    /* The engine has checked every field, and that there are as many names as classes. */
-    uint32_t at;
+    /* The engine has checked all of it; a module that only looks like the engine may not have. */
+    uint32_t at, bytes, count = 0;
+    if (patch_bytes < PATCH_HEADER)
+        return TT_ADDRESS;
     memcpy(&at, patch + PATCH_NAMES_OFFSET, sizeof at);
+    memcpy(&bytes, patch + PATCH_NAMES_BYTES, sizeof bytes);
     memcpy(ways, patch + PATCH_WAYS, sizeof *ways);
+    if (at > patch_bytes || bytes > patch_bytes - at)
+        return TT_ADDRESS;
+    for (uint32_t i = 0; i < bytes; i++)
+        count += patch[at + i] == 0;
     *names = (const char *)patch + at;
-    return TT_DONE;
+    return *ways > 0 && count == (uint32_t)*ways ? TT_DONE : TT_ADDRESS;
 }
 
 int32_t tt_classify(struct tt_engine *engine, int32_t *label, float *cosine)

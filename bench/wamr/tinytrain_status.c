@@ -49,6 +49,11 @@ static void budget_message(const struct tt_control *c, char *text, size_t size)
                  c->least_bytes, whole(c->least_macs));
 }
 
+static void ram_message(uint32_t needed, uint32_t given, char *text, size_t size)
+{
+    snprintf(text, size, "this run needs %" PRIu32 " bytes of RAM, more than the %" PRIu32 " given (--ram)", needed, given);
+}
+
 void tt_message(const struct tt_engine *engine, int32_t status, char *text, size_t size)
 {
     const struct tt_control *c = engine->control;
@@ -73,14 +78,11 @@ void tt_message(const struct tt_engine *engine, int32_t status, char *text, size
         status = 0;
     switch (status) {
     case TT_BUDGET: budget_message(c, text, size); return;
-    case TT_RAM:
-        snprintf(text, size, "this run needs %" PRIu32 " bytes of RAM, more than the %" PRIu32 " given (--ram)", c->need_bytes,
-                 c->ram_budget);
-        return;
+    case TT_RAM: ram_message(c->need_bytes, c->ram_budget, text, size); return;
     case TT_NEED_MEMORY:
         if (c->ram_budget) {
-            snprintf(text, size, "this run needs %" PRIu32 " bytes of RAM, more than the %" PRIu32 " given (--ram)",
-                     engine->arena + c->need_bytes, c->ram_budget);
+            uint32_t room = UINT32_MAX - engine->arena;
+            ram_message(engine->arena + (c->need_bytes < room ? c->need_bytes : room), c->ram_budget, text, size);
             return;
         }
         snprintf(text, size, "the run needs an arena of %" PRIu32 " bytes, and has %" PRIu32, c->need_bytes, c->arena_bytes);

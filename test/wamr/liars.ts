@@ -107,6 +107,30 @@ export function liars(file: string): void {
     expect(refusal(moduleOf({ scores: 4098 }, {}), ...flags)).toMatch(FALSE_ADDRESS);
   });
 
+  it('refuses one that accepts patches which are none', () => {
+    const flags = ['--patch', program.path('none.ttd'), '--queries', program.path('every')];
+    const fields = (names: number, bytes: number, ways: number) => {
+      const patch = new DataView(new ArrayBuffer(80));
+      for (const [at, value] of [
+        [44, names],
+        [48, bytes],
+        [24, ways],
+      ] as const)
+        patch.setUint32(at, value, true);
+      return patch;
+    };
+    const patches = [
+      new DataView(new ArrayBuffer(8)),
+      fields(0xfffffff0, 8, 2),
+      fields(64, 17, 17),
+      fields(64, 16, 17),
+    ];
+    for (const patch of [...patches, fields(64, 0, 0), fields(80, 0xffffffff, 2)]) {
+      writeFileSync(program.path('none.ttd'), patch);
+      expect(refusal(moduleOf({}, {}), ...flags)).toMatch(FALSE_ADDRESS);
+    }
+  });
+
   it.each(['-4', '65521', '18', '0x7ffffff0'])('refuses one whose control block is at %s', (address) => {
     const control = `(func (export "control") (result i32) (i32.const ${address}))`;
     expect(refusal(moduleOf({}, { control }), '--arena', '1KB')).toMatch(FALSE_ADDRESS);

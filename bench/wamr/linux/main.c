@@ -64,11 +64,16 @@ static void note_loss(void *user, int32_t iteration, float loss)
     f->loss[f->iterations++] = loss;
 }
 
+static struct tt_task task_of(const struct samples *s)
+{
+    return (struct tt_task){ s->labels, s->count, s->ways, s->names, s->name_bytes };
+}
+
 /* Adapts and writes the patch. */
 static int32_t adapt(struct program *p, struct tt_engine *engine)
 {
     const struct samples *s = &p->support;
-    const struct tt_task task = { s->labels, s->count, s->ways, s->names, s->name_bytes };
+    const struct tt_task task = task_of(s);
     const uint8_t *patch;
     struct figures *f = &p->figures;
     double begun = milliseconds();
@@ -151,6 +156,29 @@ static uint32_t tensor_bytes(const char *path, const uint8_t *model, size_t size
     return (uint32_t)values * (uint32_t)sizeof(float);
 }
 
+/*
+ * Where not even planning fits into `--ram`, the engine cannot say what would be enough: asks one that has more memory,
+ * but the same limit. `status` is that of the instance that was too small.
+ */
+static int32_t ask_least(struct program *p, const struct tt_caller *caller, struct tt_engine *engine, wasm_module_t module,
+                         int32_t status)
+{
+    const struct tt_task task = task_of(&p->support);
+    struct tt_engine large;
+    int32_t answer = tt_create(&large, module, PLENTY, caller);
+    if (!answer) {
+        large.control->ram_budget = p->arguments.ram;
+        answer = tt_choose(&large, p->model_bytes, &p->arguments.options, &task);
+    }
+    if (answer != TT_BUDGET && answer != TT_RAM) {
+        tt_destroy(&large);
+        return status;
+    }
+    tt_destroy(engine);
+    *engine = large;
+    return answer;
+}
+
 /* Makes instances until one has the memory that the engine asks for, and works in it. */
 static int32_t work(struct program *p, const struct tt_caller *caller, struct tt_engine *engine, wasm_module_t module,
                     const uint8_t *patch, uint32_t patch_bytes)
@@ -161,6 +189,8 @@ static int32_t work(struct program *p, const struct tt_caller *caller, struct tt
         int32_t status = a->ram ? tt_create_within(engine, module, a->ram, caller) : tt_create(engine, module, arena, caller);
         if (!status)
             status = run(p, engine, patch, patch_bytes);
+        if (a->ram && a->support && status == TT_NEED_MEMORY)
+            return ask_least(p, caller, engine, module, status);
         /* Memory of an instance cannot grow under WAMR without whole pages: another one begins from the start. */
         if (status != TT_NEED_MEMORY || a->ram || a->arena || engine->control->need_bytes <= arena)
             return status;
