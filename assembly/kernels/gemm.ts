@@ -5,36 +5,40 @@
  *
  *                     rows i            columns j        k                 a(i, k)       b(k, j)
  *   forward           pixels            output channels  input channels    x[i][k]       w[j][k]
+ *     few pixels      output channels   pixels           input channels    w[i][k]       x[j][k]
  *   input gradient    pixels            input channels   output channels   dy[i][k]      w[k][j]
  *   weight gradient   output channels   input channels   pixels            dy[k][row(i)] x[k][j]
  *
- * A tile of the result is held in registers: 4 x 8 in SIMD (8 vectors of sums, 2 of b, 1 of a: 16 registers are
- * enough), 2 x 4 without. What a tile reads of b lies as a panel, as many columns as the tile is wide:
+ * A tile of the result is held in registers (tile.ts): 4 x 8 in SIMD, 4 x 4 for the last columns, 2 x 4 without SIMD.
+ * What a tile reads of b lies as a panel, as many columns as the tile is wide:
  *
  *          j0      j0 + 8            b, K_BLOCK rows at a time, is copied into a panel in scratch, padded with zeros
  *        +---+---+---+-+             where the columns end. So a tile reads it in sequence, whatever the layout of b
  *   k0   |   |###|   |.|             (a direct read at a stride of a power of two would also fall into few sets of
- *        |   |###|   |.|             the cache). Few rows don't repay the copy: then b is read where it lies.
- *        +---+---+---+-+
+ *        |   |###|   |.|             the cache). Few rows don't repay the copy: then b is read where it lies, or, in a
+ *        +---+---+---+-+             forward pass, where a column lies along k, a and b change places.
  *
  * a is read where it lies, by a pointer a row and a stride along k, so that a list of channels costs nothing.
- * A tile that isn't filled, by rows or by columns, goes over a copy in scratch, so that nothing outside c is written;
- * a missing fourth row repeats the third. One or two rows go one by one.
+ * Tiles that aren't filled, by rows or by columns, and those of a transposed result go over a copy in scratch, so that
+ * nothing outside c is written; a missing row repeats the one before.
  *
  * Every sum starts at `start` and adds its products in the order of k, in both binaries and whatever the tile: scalar
  * and SIMD give the same bits.
  */
 
-import { row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x8 } from './tile';
+import { row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x4, tiles_4x8 } from './tile';
 
 /** Rows of b in a panel: 8 KB in SIMD, which leaves the first-level cache room for rows of a. */
 const K_BLOCK: i32 = 256;
 /** Up to so many rows, b is read where it lies. */
-const DIRECT_ROWS: i32 = 2 * TILE_ROWS;
+const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 8 : i32.MAX_VALUE;
+/** Up to so many pixels a forward pass is transposed, if it has at least twice as many channels. */
+const TRANSPOSED_ROWS: i32 = 16;
 
-/** Scratch: starts of a panel's columns | copy of a tile at the edge | panel. */
+/** Scratch: starts of a panel's columns | copy of tiles at the edge | panel. */
 const EDGE: usize = 32;
-const PANEL: usize = EDGE + 128;
+const EDGE_BYTES: i32 = 256;
+const PANEL: usize = EDGE + <usize>EDGE_BYTES;
 
 /** Bytes of scratch that a product over `depth` steps of k needs. */
 export function gemm_scratch(depth: i32): i32 {
@@ -53,7 +57,21 @@ export function gemm(
   b: usize, bRow: usize, bStep: usize,
   bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
 ): void {
+  if (bStep != 4 && rows <= TRANSPOSED_ROWS && 2 * rows <= columns)
+    product(c, 4, cRow, columns, rows, depth, b, bStep, bRow, 0, a, aStep, aRow, bias, accumulate, low, high, scratch);
+  else product(c, cRow, 4, rows, columns, depth, a, aRow, aStep, list, b, bRow, bStep, bias, accumulate, low, high, scratch);
+}
+
+/** The same with c(i, j) at c + i * cRow + j * cStep. Where cStep is not 4, the bias is one of rows. */
+// biome-ignore format: one matrix a line
+function product(
+  c: usize, cRow: usize, cStep: usize, rows: i32, columns: i32, depth: i32,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  b: usize, bRow: usize, bStep: usize,
+  bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
+): void {
   const edge = scratch + EDGE;
+  const transposed = cStep != 4;
   for (let k0 = 0; k0 < depth; k0 += K_BLOCK) {
     const steps = min(depth - k0, K_BLOCK);
     const resume = accumulate || k0 > 0;
@@ -63,44 +81,56 @@ export function gemm(
     const block = a + <usize>k0 * aStep;
     for (let j0 = 0; j0 < columns; j0 += TILE_COLUMNS) {
       const width = min(columns - j0, TILE_COLUMNS);
-      const whole = width == TILE_COLUMNS;
+      const narrow = ASC_FEATURE_SIMD && width <= 4;
+      const tile = narrow ? 4 : TILE_COLUMNS;
+      const whole = width == tile;
       let panel = b + <usize>k0 * bRow + <usize>j0 * bStep;
       let panelRow = bRow;
       if (rows > DIRECT_ROWS || !whole || bStep != 4) {
-        pack(scratch + PANEL, panel, bRow, bStep, steps, width);
+        pack(scratch + PANEL, (<usize>tile) << 2, panel, bRow, bStep, steps, width);
         panel = scratch + PANEL;
-        panelRow = TILE_COLUMNS * 4;
+        panelRow = (<usize>tile) << 2;
       }
       if (!resume) {
-        for (let j = 0; j < TILE_COLUMNS; j++) {
-          const start: f32 = bias && j < width ? load<f32>(bias + ((<usize>(j0 + j)) << 2)) : 0;
+        for (let j = 0; j < tile; j++) {
+          const start: f32 = bias && !transposed && j < width ? load<f32>(bias + ((<usize>(j0 + j)) << 2)) : 0;
           store<f32>(scratch + ((<usize>j) << 2), start);
         }
       }
-      let at = c + ((<usize>j0) << 2);
+      let at = c + <usize>j0 * cStep;
       for (let i = 0; i < rows; ) {
         let count = rows - i;
-        if (count < 3 && count < TILE_ROWS) count = 1;
-        else if (!whole) count = min(count, TILE_ROWS);
-        else if (count > TILE_ROWS) count &= -TILE_ROWS;
-        const inside = whole && (count == 1 || count >= TILE_ROWS);
+        if (count >= TILE_ROWS) count &= -TILE_ROWS;
+        else if (count < 3 && !narrow) count = 1;
+        const inside = whole && !transposed && (count >= TILE_ROWS || (count == 1 && !narrow));
         let to = at;
         let toRow = cRow;
+        let start = scratch;
+        let startRow: usize = 0;
         if (!inside) {
+          count = min(count, EDGE_BYTES / 4 / tile);
           to = edge;
-          toRow = TILE_COLUMNS * 4;
-          if (resume) copy_rows(to, toRow, at, cRow, count, width);
+          toRow = (<usize>tile) << 2;
         }
-        const start = resume ? to : scratch;
-        const startRow: usize = resume ? toRow : 0;
-        if (count == 1) {
+        if (resume) {
+          if (!inside) copy_tiles(edge, toRow, 4, at, cRow, cStep, count, width);
+          start = to;
+          startRow = toRow;
+        } else if (transposed && bias) {
+          copy_tiles(edge, toRow, 4, bias + ((<usize>i) << 2), 4, 0, count, width);
+          start = edge;
+          startRow = toRow;
+        }
+        if (count == 1 && !narrow) {
           tile_of_one(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
+        } else if (narrow) {
+          tiles_4x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         } else if (ASC_FEATURE_SIMD) {
           tiles_4x8(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         } else {
           tiles_2x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         }
-        if (!inside) copy_rows(at, cRow, to, toRow, count, width);
+        if (!inside) copy_tiles(at, cRow, cStep, edge, toRow, 4, count, width);
         i += count;
         at += <usize>count * cRow;
       }
@@ -108,56 +138,91 @@ export function gemm(
   }
 }
 
-/** Copies [rows][width] floats from one row stride to another. */
-function copy_rows(to: usize, toRow: usize, from: usize, fromRow: usize, rows: i32, width: i32): void {
-  for (let i = 0; i < rows; i++) {
-    for (let j: usize = 0; j < (<usize>width) << 2; j += 4) store<f32>(to + j, load<f32>(from + j));
+/** Copies [rows][width] floats from one layout to another. */
+// biome-ignore format: one matrix a line
+function copy_tiles(
+  to: usize, toRow: usize, toStep: usize,
+  from: usize, fromRow: usize, fromStep: usize,
+  rows: i32, width: i32,
+): void {
+  if (ASC_FEATURE_SIMD) {
+    if (toRow == 4 && fromStep == 4 && ((rows | width) & 3) == 0) {
+      for (; rows > 0; rows -= 4) {
+        for (let j: usize = 0; j < <usize>width; j += 4) transpose_4x4(to + j * toStep, toStep, from + (j << 2), fromRow);
+        to += 16;
+        from += 4 * fromRow;
+      }
+      return;
+    }
+  }
+  for (; rows > 0; rows--) {
+    let u = to;
+    let v = from;
+    for (let j = width; j > 0; j--) {
+      store<f32>(u, load<f32>(v));
+      u += toStep;
+      v += fromStep;
+    }
     to += toRow;
     from += fromRow;
   }
 }
 
-/** Copies [steps][width] of b into panel [steps][TILE_COLUMNS], zeros behind the width. */
-function pack(panel: usize, b: usize, bRow: usize, bStep: usize, steps: i32, width: i32): void {
+/** Copies [steps][width] of b into a panel whose rows have panelRow bytes, zeros behind the width. */
+function pack(panel: usize, panelRow: usize, b: usize, bRow: usize, bStep: usize, steps: i32, width: i32): void {
+  const end = panel + panelRow;
   if (ASC_FEATURE_SIMD) {
-    if (width == TILE_COLUMNS && bStep == 4) {
-      for (; steps > 0; steps--) {
-        v128.store(panel, v128.load(b));
-        v128.store(panel, v128.load(b, 16), 16);
-        panel += 32;
-        b += bRow;
+    for (; width >= 4 && (bStep == 4 || bRow == 4); width -= 4) {
+      let to = panel;
+      let from = b;
+      let k = steps;
+      if (bStep == 4) {
+        for (; k > 0; k--) {
+          v128.store(to, v128.load(from));
+          to += panelRow;
+          from += bRow;
+        }
+      } else {
+        for (; k >= 4; k -= 4) {
+          transpose_4x4(to, panelRow, from, bStep);
+          to += 4 * panelRow;
+          from += 16;
+        }
+        for (; k > 0; k--) {
+          store<f32>(to, load<f32>(from));
+          store<f32>(to, load<f32>(from + bStep), 4);
+          store<f32>(to, load<f32>(from + 2 * bStep), 8);
+          store<f32>(to, load<f32>(from + 3 * bStep), 12);
+          to += panelRow;
+          from += 4;
+        }
       }
-      return;
-    }
-    if (width == TILE_COLUMNS && bRow == 4) {
-      for (; steps >= 4; steps -= 4) {
-        transpose_4x4(panel, b, bStep);
-        transpose_4x4(panel + 16, b + 4 * bStep, bStep);
-        panel += 128;
-        b += 16;
-      }
+      panel += 16;
+      b += 4 * bStep;
     }
   }
-  for (let j = 0; j < TILE_COLUMNS; j++) {
-    let to = panel + ((<usize>j) << 2);
-    if (j < width) {
-      let from = b + <usize>j * bStep;
+  for (; panel < end; panel += 4) {
+    let to = panel;
+    if (width > 0) {
+      let from = b;
       for (let k = steps; k > 0; k--) {
         store<f32>(to, load<f32>(from));
-        to += TILE_COLUMNS * 4;
+        to += panelRow;
         from += bRow;
       }
     } else {
       for (let k = steps; k > 0; k--) {
         store<f32>(to, 0);
-        to += TILE_COLUMNS * 4;
+        to += panelRow;
       }
     }
+    b += bStep;
+    width--;
   }
 }
 
-/** to[k][j] = from[j][k] of 4 x 4 floats, at a row stride of a panel and of fromRow. */
-function transpose_4x4(to: usize, from: usize, fromRow: usize): void {
+/** to[k][j] = from[j][k] of 4 x 4 floats. */
+function transpose_4x4(to: usize, toRow: usize, from: usize, fromRow: usize): void {
   const r0 = v128.load(from);
   const r1 = v128.load(from + fromRow);
   const r2 = v128.load(from + 2 * fromRow);
@@ -167,7 +232,10 @@ function transpose_4x4(to: usize, from: usize, fromRow: usize): void {
   const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
   const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
   v128.store(to, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
-  v128.store(to, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), 32);
-  v128.store(to, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), 64);
-  v128.store(to, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), 96);
+  to += toRow;
+  v128.store(to, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+  to += toRow;
+  v128.store(to, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+  to += toRow;
+  v128.store(to, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
 }

@@ -93,6 +93,59 @@ export function tiles_4x8(
   }
 }
 
+/** The same for panels of 4 columns. */
+// biome-ignore format: one matrix a line
+export function tiles_4x4(
+  c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+): void {
+  for (const last = i + count - 1; i <= last; i += 4) {
+    let a0 = row(a, aRow, list, i);
+    let a1 = row(a, aRow, list, min(i + 1, last));
+    let a2 = row(a, aRow, list, min(i + 2, last));
+    let a3 = row(a, aRow, list, min(i + 3, last));
+    let c0 = v128.load(start);
+    start += startRow;
+    let c1 = v128.load(start);
+    start += startRow;
+    let c2 = v128.load(start);
+    start += startRow;
+    let c3 = v128.load(start);
+    start += startRow;
+    let b = panel;
+    let k = steps;
+    do {
+      const t = v128.load(b);
+      c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a0), t));
+      c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a1), t));
+      c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a2), t));
+      c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3), t));
+      a0 += aStep;
+      a1 += aStep;
+      a2 += aStep;
+      a3 += aStep;
+      b += bRow;
+    } while (--k);
+    if (low > -Infinity) {
+      const floor = f32x4.splat(low);
+      const ceiling = f32x4.splat(high);
+      c0 = f32x4.pmin(f32x4.pmax(c0, floor), ceiling);
+      c1 = f32x4.pmin(f32x4.pmax(c1, floor), ceiling);
+      c2 = f32x4.pmin(f32x4.pmax(c2, floor), ceiling);
+      c3 = f32x4.pmin(f32x4.pmax(c3, floor), ceiling);
+    }
+    v128.store(c, c0);
+    c += cRow;
+    v128.store(c, c1);
+    c += cRow;
+    v128.store(c, c2);
+    c += cRow;
+    v128.store(c, c3);
+    c += cRow;
+  }
+}
+
 /** The same without SIMD: c[count][4], count is a multiple of 2. */
 // biome-ignore format: one matrix a line
 export function tiles_2x4(
@@ -100,7 +153,8 @@ export function tiles_2x4(
   a: usize, aRow: usize, aStep: usize, list: usize,
   panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
 ): void {
-  for (const end = i + count; i < end; i += 2) {
+  const last = panel + <usize>(steps - 1) * bRow;
+  for (const after = i + count; i < after; i += 2) {
     let a0 = row(a, aRow, list, i);
     let a1 = row(a, aRow, list, i + 1);
     let c00 = load<f32>(start);
@@ -114,29 +168,46 @@ export function tiles_2x4(
     let c13 = load<f32>(start, 12);
     start += startRow;
     let b = panel;
-    let k = steps;
+    let more: bool;
     do {
-      const s0 = load<f32>(a0);
-      const s1 = load<f32>(a1);
-      let t = load<f32>(b);
-      c00 += s0 * t;
-      c10 += s1 * t;
-      t = load<f32>(b, 4);
-      c01 += s0 * t;
-      c11 += s1 * t;
-      t = load<f32>(b, 8);
-      c02 += s0 * t;
-      c12 += s1 * t;
-      t = load<f32>(b, 12);
-      c03 += s0 * t;
-      c13 += s1 * t;
-      a0 += aStep;
-      a1 += aStep;
+      const t0 = load<f32>(b);
+      const t1 = load<f32>(b, 4);
+      const t2 = load<f32>(b, 8);
+      const t3 = load<f32>(b, 12);
+      more = b != last;
       b += bRow;
-    } while (--k);
-    store_clipped(c, c00, c01, c02, c03, low, high);
+      let s = load<f32>(a0);
+      a0 += aStep;
+      c00 += s * t0;
+      c01 += s * t1;
+      c02 += s * t2;
+      c03 += s * t3;
+      s = load<f32>(a1);
+      a1 += aStep;
+      c10 += s * t0;
+      c11 += s * t1;
+      c12 += s * t2;
+      c13 += s * t3;
+    } while (more);
+    if (low > -Infinity) {
+      c00 = clip(c00, low, high);
+      c01 = clip(c01, low, high);
+      c02 = clip(c02, low, high);
+      c03 = clip(c03, low, high);
+      c10 = clip(c10, low, high);
+      c11 = clip(c11, low, high);
+      c12 = clip(c12, low, high);
+      c13 = clip(c13, low, high);
+    }
+    store<f32>(c, c00);
+    store<f32>(c, c01, 4);
+    store<f32>(c, c02, 8);
+    store<f32>(c, c03, 12);
     c += cRow;
-    store_clipped(c, c10, c11, c12, c13, low, high);
+    store<f32>(c, c10);
+    store<f32>(c, c11, 4);
+    store<f32>(c, c12, 8);
+    store<f32>(c, c13, 12);
     c += cRow;
   }
 }
@@ -178,21 +249,17 @@ export function tile_of_one(
       a += aStep;
       b += bRow;
     } while (--steps);
-    store_clipped(c, c0, c1, c2, c3, low, high);
+    if (low > -Infinity) {
+      c0 = clip(c0, low, high);
+      c1 = clip(c1, low, high);
+      c2 = clip(c2, low, high);
+      c3 = clip(c3, low, high);
+    }
+    store<f32>(c, c0);
+    store<f32>(c, c1, 4);
+    store<f32>(c, c2, 8);
+    store<f32>(c, c3, 12);
   }
-}
-
-function store_clipped(c: usize, c0: f32, c1: f32, c2: f32, c3: f32, low: f32, high: f32): void {
-  if (low > -Infinity) {
-    c0 = clip(c0, low, high);
-    c1 = clip(c1, low, high);
-    c2 = clip(c2, low, high);
-    c3 = clip(c3, low, high);
-  }
-  store<f32>(c, c0);
-  store<f32>(c, c1, 4);
-  store<f32>(c, c2, 8);
-  store<f32>(c, c3, 12);
 }
 
 /** v between low and high; NaN stays NaN. As pmin and pmax do it, which are one instruction where min and max are many. */
