@@ -26,14 +26,12 @@
  * and SIMD give the same bits.
  */
 
-import { row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x4, tiles_4x8 } from './tile';
+import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x4, tiles_4x8 } from './tile';
 
-/** Rows of b in a panel: 8 KB in SIMD, which leaves the first-level cache room for rows of a. */
-const K_BLOCK: i32 = 256;
 /** Up to so many rows, b is read where it lies. */
 const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 8 : i32.MAX_VALUE;
-/** Up to so many pixels a forward pass is transposed, if it has at least twice as many channels. */
-const TRANSPOSED_ROWS: i32 = 16;
+/** Copying a result takes about as long as copying so many elements into a panel. */
+const TRANSPOSED_COST: i32 = 4;
 
 /** Scratch: starts of a panel's columns | copy of tiles at the edge | panel. */
 const EDGE: usize = 32;
@@ -42,6 +40,7 @@ const PANEL: usize = EDGE + <usize>EDGE_BYTES;
 
 /** Bytes of scratch that a product over `depth` steps of k needs. */
 export function gemm_scratch(depth: i32): i32 {
+  if (!ASC_FEATURE_SIMD) return <i32>PANEL + TILE_COLUMNS * <i32>COLUMN_BYTES;
   return <i32>PANEL + min(depth, K_BLOCK) * TILE_COLUMNS * 4;
 }
 
@@ -57,7 +56,8 @@ export function gemm(
   b: usize, bRow: usize, bStep: usize,
   bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
 ): void {
-  if (bStep != 4 && rows <= TRANSPOSED_ROWS && 2 * rows <= columns)
+  // b into panels: an element for every `rows` products; a transposed result: one for every `depth` products.
+  if (ASC_FEATURE_SIMD && bStep != 4 && TRANSPOSED_COST * rows < min(depth, K_BLOCK) && 2 * rows <= columns)
     product(c, 4, cRow, columns, rows, depth, b, bStep, bRow, 0, a, aStep, aRow, bias, accumulate, low, high, scratch);
   else product(c, cRow, 4, rows, columns, depth, a, aRow, aStep, list, b, bRow, bStep, bias, accumulate, low, high, scratch);
 }
@@ -86,7 +86,11 @@ function product(
       const whole = width == tile;
       let panel = b + <usize>k0 * bRow + <usize>j0 * bStep;
       let panelRow = bRow;
-      if (rows > DIRECT_ROWS || !whole || bStep != 4) {
+      if (!ASC_FEATURE_SIMD && bRow == 4) {
+        for (let j = 0; j < TILE_COLUMNS; j++)
+          memory.copy(scratch + PANEL + <usize>j * COLUMN_BYTES, panel + <usize>min(j, width - 1) * bStep, (<usize>steps) << 2);
+        panel = scratch + PANEL;
+      } else if (rows > DIRECT_ROWS || !whole || bStep != 4) {
         pack(scratch + PANEL, (<usize>tile) << 2, panel, bRow, bStep, steps, width);
         panel = scratch + PANEL;
         panelRow = (<usize>tile) << 2;
@@ -121,14 +125,20 @@ function product(
           start = edge;
           startRow = toRow;
         }
-        if (count == 1 && !narrow) {
-          tile_of_one(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
+        if (!ASC_FEATURE_SIMD && bRow == 4) {
+          if (count == 1) {
+            tile_of_one<Columns>(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
+          } else {
+            tiles_2x4<Columns>(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
+          }
+        } else if (count == 1 && !narrow) {
+          tile_of_one<Rows>(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
         } else if (narrow) {
           tiles_4x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         } else if (ASC_FEATURE_SIMD) {
           tiles_4x8(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         } else {
-          tiles_2x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
+          tiles_2x4<Rows>(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
         }
         if (!inside) copy_tiles(at, cRow, cStep, edge, toRow, 4, count, width);
         i += count;
@@ -205,7 +215,8 @@ function pack(panel: usize, panelRow: usize, b: usize, bRow: usize, bStep: usize
     let to = panel;
     if (width > 0) {
       let from = b;
-      for (let k = steps; k > 0; k--) {
+      let k = steps;
+      for (; k > 0; k--) {
         store<f32>(to, load<f32>(from));
         to += panelRow;
         from += bRow;

@@ -10,6 +10,16 @@
 export const TILE_ROWS: i32 = ASC_FEATURE_SIMD ? 4 : 2;
 export const TILE_COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 4;
 
+/** Steps of k in a panel: 8 KB in SIMD, which leaves the first-level cache room for rows of a. */
+export const K_BLOCK: i32 = 256;
+/**
+ * How a panel lies, without SIMD: as rows of columns side by side, or as columns, each on its own, which takes no more
+ * than a memory.copy where b has them so.
+ */
+export type Rows = u32;
+export type Columns = u64;
+export const COLUMN_BYTES: usize = <usize>K_BLOCK * 4;
+
 /** Where row i of a begins: list u16 holds the rows' numbers, or is 0 for rows one after another. */
 export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
   return a + aRow * (list ? <usize>load<u16>(list + ((<usize>i) << 1)) : <usize>i);
@@ -148,15 +158,23 @@ export function tiles_4x4(
 
 /** The same without SIMD: c[count][4], count is a multiple of 2. */
 // biome-ignore format: one matrix a line
-export function tiles_2x4(
+export function tiles_2x4<Layout>(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
   panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
 ): void {
-  const last = panel + <usize>(steps - 1) * bRow;
+  const aNext: usize = sizeof<Layout>() == 4 ? aStep : 4;
+  const bNext: usize = sizeof<Layout>() == 4 ? bRow : 4;
+  const last = panel + <usize>(steps - 1) * bNext;
+  let next = a + <usize>i * aRow;
   for (const after = i + count; i < after; i += 2) {
-    let a0 = row(a, aRow, list, i);
-    let a1 = row(a, aRow, list, i + 1);
+    let a0 = next;
+    let a1 = next + aRow;
+    next = a1 + aRow;
+    if (sizeof<Layout>() == 4 && list) {
+      a0 = row(a, aRow, list, i);
+      a1 = row(a, aRow, list, i + 1);
+    }
     let c00 = load<f32>(start);
     let c01 = load<f32>(start, 4);
     let c02 = load<f32>(start, 8);
@@ -171,19 +189,19 @@ export function tiles_2x4(
     let more: bool;
     do {
       const t0 = load<f32>(b);
-      const t1 = load<f32>(b, 4);
-      const t2 = load<f32>(b, 8);
-      const t3 = load<f32>(b, 12);
+      const t1 = load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
+      const t2 = load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
+      const t3 = load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
       more = b != last;
-      b += bRow;
+      b += bNext;
       let s = load<f32>(a0);
-      a0 += aStep;
+      a0 += aNext;
       c00 += s * t0;
       c01 += s * t1;
       c02 += s * t2;
       c03 += s * t3;
       s = load<f32>(a1);
-      a1 += aStep;
+      a1 += aNext;
       c10 += s * t0;
       c11 += s * t1;
       c12 += s * t2;
@@ -214,7 +232,7 @@ export function tiles_2x4(
 
 /** One row of a tile: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
 // biome-ignore format: one matrix a line
-export function tile_of_one(
+export function tile_of_one<Layout>(
   c: usize, start: usize, a: usize, aStep: usize, b: usize, bRow: usize, steps: i32, low: f32, high: f32,
 ): void {
   if (ASC_FEATURE_SIMD) {
@@ -243,9 +261,9 @@ export function tile_of_one(
     do {
       const s = load<f32>(a);
       c0 += s * load<f32>(b);
-      c1 += s * load<f32>(b, 4);
-      c2 += s * load<f32>(b, 8);
-      c3 += s * load<f32>(b, 12);
+      c1 += s * load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
+      c2 += s * load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
+      c3 += s * load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
       a += aStep;
       b += bRow;
     } while (--steps);
