@@ -70,81 +70,101 @@ function product(
   b: usize, bRow: usize, bStep: usize,
   bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
 ): void {
-  const edge = scratch + EDGE;
-  const transposed = cStep != 4;
   for (let k0 = 0; k0 < depth; k0 += K_BLOCK) {
     const steps = min(depth - k0, K_BLOCK);
     const resume = accumulate || k0 > 0;
     const last = k0 + steps == depth;
-    const floor: f32 = last ? low : -Infinity;
-    const ceiling: f32 = last ? high : Infinity;
     const block = a + <usize>k0 * aStep;
     for (let j0 = 0; j0 < columns; j0 += TILE_COLUMNS) {
       const width = min(columns - j0, TILE_COLUMNS);
-      const narrow = ASC_FEATURE_SIMD && width <= 4;
-      const tile = narrow ? 4 : TILE_COLUMNS;
-      const whole = width == tile;
       let panel = b + <usize>k0 * bRow + <usize>j0 * bStep;
       let panelRow = bRow;
-      if (!ASC_FEATURE_SIMD && bRow == 4) {
-        for (let j = 0; j < TILE_COLUMNS; j++)
-          memory.copy(scratch + PANEL + <usize>j * COLUMN_BYTES, panel + <usize>min(j, width - 1) * bStep, (<usize>steps) << 2);
-        panel = scratch + PANEL;
-      } else if (rows > DIRECT_ROWS || !whole || bStep != 4) {
-        pack(scratch + PANEL, (<usize>tile) << 2, panel, bRow, bStep, steps, width);
-        panel = scratch + PANEL;
-        panelRow = (<usize>tile) << 2;
+      const inColumns = !ASC_FEATURE_SIMD && bRow == 4 && aStep == 4 && !list;
+      if (inColumns || rows > DIRECT_ROWS || bStep != 4 || width != tile_width(width)) {
+        panelRow = pack(scratch, panel, bRow, bStep, steps, width, inColumns);
+        panel = panel_of(scratch);
       }
-      if (!resume) {
-        for (let j = 0; j < tile; j++) {
-          const start: f32 = bias && !transposed && j < width ? load<f32>(bias + ((<usize>(j0 + j)) << 2)) : 0;
-          store<f32>(scratch + ((<usize>j) << 2), start);
-        }
+      let starts: usize = bias;
+      if (cStep == 4) {
+        if (!resume) start_columns(scratch, bias ? bias + ((<usize>j0) << 2) : 0, width);
+        starts = 0;
       }
-      let at = c + <usize>j0 * cStep;
-      for (let i = 0; i < rows; ) {
-        let count = rows - i;
-        if (count >= TILE_ROWS) count &= -TILE_ROWS;
-        else if (count < 3 && !narrow) count = 1;
-        const inside = whole && !transposed && (count >= TILE_ROWS || (count == 1 && !narrow));
-        let to = at;
-        let toRow = cRow;
-        let start = scratch;
-        let startRow: usize = 0;
-        if (!inside) {
-          count = min(count, EDGE_BYTES / 4 / tile);
-          to = edge;
-          toRow = (<usize>tile) << 2;
-        }
-        if (resume) {
-          if (!inside) copy_tiles(edge, toRow, 4, at, cRow, cStep, count, width);
-          start = to;
-          startRow = toRow;
-        } else if (transposed && bias) {
-          copy_tiles(edge, toRow, 4, bias + ((<usize>i) << 2), 4, 0, count, width);
-          start = edge;
-          startRow = toRow;
-        }
-        if (!ASC_FEATURE_SIMD && bRow == 4) {
-          if (count == 1) {
-            tile_of_one<Columns>(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
-          } else {
-            tiles_2x4<Columns>(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
-          }
-        } else if (count == 1 && !narrow) {
-          tile_of_one<Rows>(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
-        } else if (narrow) {
-          tiles_4x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
-        } else if (ASC_FEATURE_SIMD) {
-          tiles_4x8(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
-        } else {
-          tiles_2x4<Rows>(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
-        }
-        if (!inside) copy_tiles(at, cRow, cStep, edge, toRow, 4, count, width);
-        i += count;
-        at += <usize>count * cRow;
-      }
+      // biome-ignore format: one matrix a line
+      rows_times_panel(
+        c + <usize>j0 * cStep, cRow, cStep, rows, width,
+        block, aRow, aStep, list,
+        panel, panelRow, steps, 1, 0, 0,
+        starts, resume, last ? low : -Infinity, last ? high : Infinity, scratch,
+      );
     }
+  }
+}
+
+/** Where a panel lies in scratch. */
+export function panel_of(scratch: usize): usize {
+  return scratch + PANEL;
+}
+
+/** Columns of the tiles that a panel of `width` columns is for. */
+function tile_width(width: i32): i32 {
+  return ASC_FEATURE_SIMD && width <= 4 ? 4 : TILE_COLUMNS;
+}
+
+/** What the sums of a panel's columns start at: bias [width], or zero. */
+export function start_columns(scratch: usize, bias: usize, width: i32): void {
+  for (let j = 0; j < TILE_COLUMNS; j++)
+    store<f32>(scratch + ((<usize>j) << 2), bias && j < width ? load<f32>(bias + ((<usize>j) << 2)) : 0);
+}
+
+/**
+ * All rows of a, times one panel. c, a and list as in `product`, but a row of a is `runs` runs of `steps` floats each, and
+ * from the end of one to the next it is aJump bytes in a and bJump in the panel. The sums start at what
+ * `start_columns` left in scratch; with `starts`, at starts [rows]; or at c, to resume.
+ */
+// biome-ignore format: one matrix a line
+export function rows_times_panel(
+  c: usize, cRow: usize, cStep: usize, rows: i32, width: i32,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  panel: usize, panelRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize,
+  starts: usize, resume: bool, low: f32, high: f32, scratch: usize,
+): void {
+  const edge = scratch + EDGE;
+  const tile = tile_width(width);
+  const edgeRow = (<usize>tile) << 2;
+  const narrow = ASC_FEATURE_SIMD && tile != TILE_COLUMNS;
+  const whole = width == tile && cStep == 4;
+  for (let i = 0; i < rows; ) {
+    let count = rows - i;
+    if (count >= TILE_ROWS) count &= -TILE_ROWS;
+    else if (count < 3 && !narrow) count = 1;
+    const inside = whole && (count >= TILE_ROWS || (count == 1 && !narrow));
+    if (!inside) count = min(count, EDGE_BYTES / 4 / tile);
+    const to = inside ? c : edge;
+    const toRow = inside ? cRow : edgeRow;
+    let start = scratch;
+    let startRow: usize = 0;
+    if (resume || starts) {
+      start = to;
+      startRow = toRow;
+      if (!resume) copy_tiles(edge, edgeRow, 4, starts + ((<usize>i) << 2), 4, 0, count, width);
+      else if (!inside) copy_tiles(edge, edgeRow, 4, c, cRow, cStep, count, width);
+    }
+    // biome-ignore format: one matrix a line
+    if (!ASC_FEATURE_SIMD && panelRow == 4) {
+      if (count == 1) tile_of_one<Columns>(to, start, a + <usize>i * aRow, aStep, panel, panelRow, steps, runs, aJump, bJump, low, high);
+      else tiles_2x4<Columns>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else if (count == 1 && !narrow) {
+      tile_of_one<Rows>(to, start, row(a, aRow, list, i), aStep, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else if (ASC_FEATURE_SIMD && narrow) {
+      tiles_4x4(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else if (ASC_FEATURE_SIMD) {
+      tiles_4x8(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else {
+      tiles_2x4<Rows>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    }
+    if (!inside) copy_tiles(c, cRow, cStep, edge, edgeRow, 4, count, width);
+    i += count;
+    c += <usize>count * cRow;
   }
 }
 
@@ -178,8 +198,21 @@ function copy_tiles(
   }
 }
 
-/** Copies [steps][width] of b into a panel whose rows have panelRow bytes, zeros behind the width. */
-function pack(panel: usize, panelRow: usize, b: usize, bRow: usize, bStep: usize, steps: i32, width: i32): void {
+/**
+ * Copies [steps][width] of b into the panel, filled up to the tile's width. Without SIMD, `columns` says that it is one of
+ * columns. Returns the bytes from one step of k to the next.
+ */
+// biome-ignore format: one matrix a line
+export function pack(
+  scratch: usize, b: usize, bRow: usize, bStep: usize, steps: i32, width: i32, columns: bool,
+): usize {
+  let panel = panel_of(scratch);
+  if (!ASC_FEATURE_SIMD && columns) {
+    for (let j = 0; j < TILE_COLUMNS; j++)
+      memory.copy(panel + <usize>j * COLUMN_BYTES, b + <usize>min(j, width - 1) * bStep, (<usize>steps) << 2);
+    return 4;
+  }
+  const panelRow = (<usize>tile_width(width)) << 2;
   const end = panel + panelRow;
   if (ASC_FEATURE_SIMD) {
     for (; width >= 4 && (bStep == 4 || bRow == 4); width -= 4) {
@@ -230,6 +263,7 @@ function pack(panel: usize, panelRow: usize, b: usize, bRow: usize, bStep: usize
     b += bStep;
     width--;
   }
+  return panelRow;
 }
 
 /** to[k][j] = from[j][k] of 4 x 4 floats. */

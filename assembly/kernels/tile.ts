@@ -34,7 +34,7 @@ export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
 export function tiles_4x8(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
 ): void {
   for (const last = i + count - 1; i <= last; i += 4) {
     let a0 = row(a, aRow, list, i);
@@ -54,28 +54,37 @@ export function tiles_4x8(
     let c31 = v128.load(start, 16);
     start += startRow;
     let b = panel;
-    let k = steps;
-    do {
-      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0));
-      c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a1);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0));
-      c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a2);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0));
-      c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a3);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0));
-      c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      a0 += aStep;
-      a1 += aStep;
-      a2 += aStep;
-      a3 += aStep;
-      b += bRow;
-    } while (--k);
+    let r = runs;
+    while (true) {
+      let k = steps;
+      do {
+        const b0 = v128.load(b);
+        const b1 = v128.load(b, 16);
+        let s = v128.load32_splat(a0);
+        c00 = f32x4.add(c00, f32x4.mul(s, b0));
+        c01 = f32x4.add(c01, f32x4.mul(s, b1));
+        s = v128.load32_splat(a1);
+        c10 = f32x4.add(c10, f32x4.mul(s, b0));
+        c11 = f32x4.add(c11, f32x4.mul(s, b1));
+        s = v128.load32_splat(a2);
+        c20 = f32x4.add(c20, f32x4.mul(s, b0));
+        c21 = f32x4.add(c21, f32x4.mul(s, b1));
+        s = v128.load32_splat(a3);
+        c30 = f32x4.add(c30, f32x4.mul(s, b0));
+        c31 = f32x4.add(c31, f32x4.mul(s, b1));
+        a0 += aStep;
+        a1 += aStep;
+        a2 += aStep;
+        a3 += aStep;
+        b += bRow;
+      } while (--k);
+      if (--r == 0) break;
+      a0 += aJump;
+      a1 += aJump;
+      a2 += aJump;
+      a3 += aJump;
+      b += bJump;
+    }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
       const ceiling = f32x4.splat(high);
@@ -108,7 +117,7 @@ export function tiles_4x8(
 export function tiles_4x4(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
 ): void {
   for (const last = i + count - 1; i <= last; i += 4) {
     let a0 = row(a, aRow, list, i);
@@ -124,19 +133,28 @@ export function tiles_4x4(
     let c3 = v128.load(start);
     start += startRow;
     let b = panel;
-    let k = steps;
-    do {
-      const t = v128.load(b);
-      c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a0), t));
-      c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a1), t));
-      c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a2), t));
-      c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3), t));
-      a0 += aStep;
-      a1 += aStep;
-      a2 += aStep;
-      a3 += aStep;
-      b += bRow;
-    } while (--k);
+    let r = runs;
+    while (true) {
+      let k = steps;
+      do {
+        const t = v128.load(b);
+        c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a0), t));
+        c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a1), t));
+        c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a2), t));
+        c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3), t));
+        a0 += aStep;
+        a1 += aStep;
+        a2 += aStep;
+        a3 += aStep;
+        b += bRow;
+      } while (--k);
+      if (--r == 0) break;
+      a0 += aJump;
+      a1 += aJump;
+      a2 += aJump;
+      a3 += aJump;
+      b += bJump;
+    }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
       const ceiling = f32x4.splat(high);
@@ -161,11 +179,11 @@ export function tiles_4x4(
 export function tiles_2x4<Layout>(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
 ): void {
   const aNext: usize = sizeof<Layout>() == 4 ? aStep : 4;
   const bNext: usize = sizeof<Layout>() == 4 ? bRow : 4;
-  const last = panel + <usize>(steps - 1) * bNext;
+  const run = <usize>(steps - 1) * bNext;
   let next = a + <usize>i * aRow;
   for (const after = i + count; i < after; i += 2) {
     let a0 = next;
@@ -186,27 +204,35 @@ export function tiles_2x4<Layout>(
     let c13 = load<f32>(start, 12);
     start += startRow;
     let b = panel;
-    let more: bool;
-    do {
-      const t0 = load<f32>(b);
-      const t1 = load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
-      const t2 = load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
-      const t3 = load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
-      more = b != last;
-      b += bNext;
-      let s = load<f32>(a0);
-      a0 += aNext;
-      c00 += s * t0;
-      c01 += s * t1;
-      c02 += s * t2;
-      c03 += s * t3;
-      s = load<f32>(a1);
-      a1 += aNext;
-      c10 += s * t0;
-      c11 += s * t1;
-      c12 += s * t2;
-      c13 += s * t3;
-    } while (more);
+    let r = runs;
+    while (true) {
+      let more: bool;
+      const last = b + run;
+      do {
+        const t0 = load<f32>(b);
+        const t1 = load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
+        const t2 = load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
+        const t3 = load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
+        more = b != last;
+        b += bNext;
+        let s = load<f32>(a0);
+        a0 += aNext;
+        c00 += s * t0;
+        c01 += s * t1;
+        c02 += s * t2;
+        c03 += s * t3;
+        s = load<f32>(a1);
+        a1 += aNext;
+        c10 += s * t0;
+        c11 += s * t1;
+        c12 += s * t2;
+        c13 += s * t3;
+      } while (more);
+      if (--r == 0) break;
+      a0 += aJump;
+      a1 += aJump;
+      b += bJump;
+    }
     if (low > -Infinity) {
       c00 = clip(c00, low, high);
       c01 = clip(c01, low, high);
@@ -233,18 +259,25 @@ export function tiles_2x4<Layout>(
 /** One row of a tile: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
 // biome-ignore format: one matrix a line
 export function tile_of_one<Layout>(
-  c: usize, start: usize, a: usize, aStep: usize, b: usize, bRow: usize, steps: i32, low: f32, high: f32,
+  c: usize, start: usize, a: usize, aStep: usize,
+  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
 ): void {
   if (ASC_FEATURE_SIMD) {
     let c0 = v128.load(start);
     let c1 = v128.load(start, 16);
-    do {
-      const s = v128.load32_splat(a);
-      c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
-      c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
-      a += aStep;
-      b += bRow;
-    } while (--steps);
+    while (true) {
+      let k = steps;
+      do {
+        const s = v128.load32_splat(a);
+        c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
+        c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+        a += aStep;
+        b += bRow;
+      } while (--k);
+      if (--runs == 0) break;
+      a += aJump;
+      b += bJump;
+    }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
       const ceiling = f32x4.splat(high);
@@ -258,15 +291,21 @@ export function tile_of_one<Layout>(
     let c1 = load<f32>(start, 4);
     let c2 = load<f32>(start, 8);
     let c3 = load<f32>(start, 12);
-    do {
-      const s = load<f32>(a);
-      c0 += s * load<f32>(b);
-      c1 += s * load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
-      c2 += s * load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
-      c3 += s * load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
-      a += aStep;
-      b += bRow;
-    } while (--steps);
+    while (true) {
+      let k = steps;
+      do {
+        const s = load<f32>(a);
+        c0 += s * load<f32>(b);
+        c1 += s * load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
+        c2 += s * load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
+        c3 += s * load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
+        a += aStep;
+        b += bRow;
+      } while (--k);
+      if (--runs == 0) break;
+      a += aJump;
+      b += bJump;
+    }
     if (low > -Infinity) {
       c0 = clip(c0, low, high);
       c1 = clip(c1, low, high);
