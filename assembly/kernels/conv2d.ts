@@ -117,7 +117,7 @@ function forward_direct(out: usize, x: usize, w: usize, b: usize, scratch: usize
         const kx0 = max(-ix, 0);
         const kx1 = min(g.inW - ix, g.kernelW);
         const run = (kx1 - kx0) * C;
-        const count = run == floats ? min((g.inW - g.kernelW - ix) / g.strideW + 1, g.outW - ox) : 1;
+        const count = pixels_of_run(g, ix, ox);
         // biome-ignore format: one matrix a line
         rows_times_panel(
           to, outRow, 4, count, width,
@@ -224,81 +224,111 @@ function windows(
   scatter: bool,
 ): void {
   const C = g.inC;
-  const whole = g.kernelW * C;
+  const whole = row_floats(g);
   const imageRow = g.inW * C;
+  const next = (<usize>(rows * whole)) << 2;
+  const step = (<usize>(g.strideW * C)) << 2;
   let oy = first / g.outW;
   let ox = first % g.outW;
-  for (; count > 0; count--) {
+  while (count > 0) {
     const ix = ox * g.strideW - g.padLeft;
     const left = max(-ix, 0) * C;
     const right = min(g.inW - ix, g.kernelW) * C;
+    const run = right - left;
+    const n = min(pixels_of_run(g, ix, ox), count);
     let iy = oy * g.strideH - g.padTop + ky0;
     let source = image + ((<usize>(iy * imageRow + ix * C + left)) << 2);
-    for (let r = rows; r > 0; r--) {
-      if (<u32>iy >= <u32>g.inH) {
-        if (!scatter) zero_floats(columns, whole);
-      } else if (scatter) {
-        add_floats(source, columns + ((<usize>left) << 2), right - left);
+    for (let r: usize = 0; r < next; r += (<usize>whole) << 2) {
+      const to = columns + r;
+      if (scatter) {
+        if (<u32>iy < <u32>g.inH) add_runs(source, step, to + ((<usize>left) << 2), next, run, n);
+      } else if (<u32>iy < <u32>g.inH) {
+        for (let i = 0; i < left; i++) store<f32>(to + ((<usize>i) << 2), 0);
+        copy_runs(to + ((<usize>left) << 2), next, source, step, run, n);
+        for (let i = right; i < whole; i++) store<f32>(to + ((<usize>i) << 2), 0);
       } else {
-        if (left > 0) zero_floats(columns, left);
-        copy_floats(columns + ((<usize>left) << 2), source, right - left);
-        if (right < whole) zero_floats(columns + ((<usize>right) << 2), whole - right);
+        for (let i = 0; i < n; i++) memory.fill(to + <usize>i * next, 0, (<usize>whole) << 2);
       }
-      columns += (<usize>whole) << 2;
       source += (<usize>imageRow) << 2;
       iy++;
     }
-    if (++ox == g.outW) {
+    columns += <usize>n * next;
+    count -= n;
+    ox += n;
+    if (ox == g.outW) {
       ox = 0;
       oy++;
     }
   }
 }
 
-/** to[n] = from[n]. Loops, since most runs are a dozen floats: too short for a call of memory.copy. */
-function copy_floats(to: usize, from: usize, n: i32): void {
-  if (ASC_FEATURE_SIMD) {
-    if (n >= 4) {
-      for (; n > 4; n -= 4) {
-        v128.store(to, v128.load(from));
-        to += 16;
-        from += 16;
+/** How many pixels from ox on, whose window begins at ix, have windows between the image's sides; 1 where this one has not. */
+function pixels_of_run(g: Geometry, ix: i32, ox: i32): i32 {
+  if (ix < 0 || ix + g.kernelW > g.inW) return 1;
+  return min((g.inW - g.kernelW - ix) / g.strideW + 1, g.outW - ox);
+}
+
+/** Copies n runs of floats, which are toStep and fromStep bytes apart. Most are too short for a call of memory.copy. */
+function copy_runs(to: usize, toStep: usize, from: usize, fromStep: usize, floats: i32, n: i32): void {
+  const back = ((<usize>floats) << 2) - 16;
+  for (; n > 0; n--) {
+    let u = to;
+    let v = from;
+    let k = floats;
+    if (ASC_FEATURE_SIMD && k >= 4) {
+      for (; k > 4; k -= 4) {
+        v128.store(u, v128.load(v));
+        u += 16;
+        v += 16;
       }
       // The last four once more, some of them for the second time.
-      const back = ((<usize>n) << 2) - 16;
       v128.store(to + back, v128.load(from + back));
-      return;
+    } else if (k >= 32) {
+      memory.copy(u, v, (<usize>k) << 2);
+    } else {
+      for (; k >= 4; k -= 4) {
+        store<f32>(u, load<f32>(v));
+        store<f32>(u, load<f32>(v, 4), 4);
+        store<f32>(u, load<f32>(v, 8), 8);
+        store<f32>(u, load<f32>(v, 12), 12);
+        u += 16;
+        v += 16;
+      }
+      for (; k > 0; k--) {
+        store<f32>(u, load<f32>(v));
+        u += 4;
+        v += 4;
+      }
     }
-  } else if (n >= 32) {
-    memory.copy(to, from, (<usize>n) << 2);
-    return;
-  }
-  for (; n > 0; n--) {
-    store<f32>(to, load<f32>(from));
-    to += 4;
-    from += 4;
+    to += toStep;
+    from += fromStep;
   }
 }
 
-/** to[n] += from[n]. */
-function add_floats(to: usize, from: usize, n: i32): void {
-  if (ASC_FEATURE_SIMD) {
-    for (; n >= 4; n -= 4) {
-      v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
-      to += 16;
-      from += 16;
+/** Adds them. */
+function add_runs(to: usize, toStep: usize, from: usize, fromStep: usize, floats: i32, n: i32): void {
+  for (; n > 0; n--) {
+    let u = to;
+    let v = from;
+    let k = floats;
+    for (; k >= 4; k -= 4) {
+      if (ASC_FEATURE_SIMD) {
+        v128.store(u, f32x4.add(v128.load(u), v128.load(v)));
+      } else {
+        store<f32>(u, load<f32>(u) + load<f32>(v));
+        store<f32>(u, load<f32>(u, 4) + load<f32>(v, 4), 4);
+        store<f32>(u, load<f32>(u, 8) + load<f32>(v, 8), 8);
+        store<f32>(u, load<f32>(u, 12) + load<f32>(v, 12), 12);
+      }
+      u += 16;
+      v += 16;
     }
-  }
-  for (; n > 0; n--) {
-    store<f32>(to, load<f32>(to) + load<f32>(from));
-    to += 4;
-    from += 4;
-  }
-}
-
-function zero_floats(to: usize, n: i32): void {
-  for (; n > 0; n--) {
-    store<f32>(to, 0);
-    to += 4;
+    for (; k > 0; k--) {
+      store<f32>(u, load<f32>(u) + load<f32>(v));
+      u += 4;
+      v += 4;
+    }
+    to += toStep;
+    from += fromStep;
   }
 }

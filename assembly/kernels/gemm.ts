@@ -26,10 +26,22 @@
  * and SIMD give the same bits.
  */
 
-import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x4, tiles_4x8 } from './tile';
+import {
+  COLUMN_BYTES,
+  Columns,
+  K_BLOCK,
+  Rows,
+  row,
+  TILE_COLUMNS,
+  TILE_ROWS,
+  tile_of_one,
+  tiles_2x4,
+  tiles_4x4,
+  tiles_4x8,
+} from './tile';
 
 /** Up to so many rows, b is read where it lies. */
-const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 8 : i32.MAX_VALUE;
+const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 16 : i32.MAX_VALUE;
 /** Copying a result takes about as long as copying so many elements into a panel. */
 const TRANSPOSED_COST: i32 = 4;
 
