@@ -16,7 +16,8 @@
  *        +---+---+---+-+             where the columns end. So a tile reads it in sequence, whatever the layout of b
  *   k0   |   |###|   |.|             (a direct read at a stride of a power of two would also fall into few sets of
  *        |   |###|   |.|             the cache). Few rows don't repay the copy: then b is read where it lies, or, in a
- *        +---+---+---+-+             forward pass, where a column lies along k, a and b change places.
+ *        +---+---+---+-+             forward pass, where a column lies along k, a and b change places. Without SIMD,
+ *                                    the panel of a forward pass is of columns (tile.ts), and other b isn't copied.
  *
  * a is read where it lies, by a pointer a row and a stride along k, so that a list of channels costs nothing.
  * Tiles that aren't filled, by rows or by columns, and those of a transposed result go over a copy in scratch, so that
@@ -26,24 +27,11 @@
  * and SIMD give the same bits.
  */
 
-import {
-  COLUMN_BYTES,
-  Columns,
-  K_BLOCK,
-  Rows,
-  row,
-  TILE_COLUMNS,
-  TILE_ROWS,
-  tile_of_one,
-  tiles_2x4,
-  tiles_4x4,
-  tiles_4x8,
-} from './tile';
+import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4 } from './tile';
+import { tiles_4x4, tiles_4x8 } from './tile_simd';
 
-/** Up to so many rows, b is read where it lies. */
+/** Up to so many rows, b is read where it lies; without SIMD always, as the copy would cost more than the cache does. */
 const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 16 : i32.MAX_VALUE;
-/** Copying a result takes about as long as copying so many elements into a panel. */
-const TRANSPOSED_COST: i32 = 4;
 
 /** Scratch: starts of a panel's columns | copy of tiles at the edge | panel. */
 const EDGE: usize = 32;
@@ -52,8 +40,9 @@ const PANEL: usize = EDGE + <usize>EDGE_BYTES;
 
 /** Bytes of scratch that a product over `depth` steps of k needs. */
 export function gemm_scratch(depth: i32): i32 {
-  if (!ASC_FEATURE_SIMD) return <i32>PANEL + TILE_COLUMNS * <i32>COLUMN_BYTES;
-  return <i32>PANEL + min(depth, K_BLOCK) * TILE_COLUMNS * 4;
+  const steps = min(depth, K_BLOCK);
+  if (!ASC_FEATURE_SIMD) return <i32>PANEL + (TILE_COLUMNS - 1) * <i32>COLUMN_BYTES + steps * 4;
+  return <i32>PANEL + steps * TILE_COLUMNS * 4;
 }
 
 /**
@@ -68,8 +57,8 @@ export function gemm(
   b: usize, bRow: usize, bStep: usize,
   bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
 ): void {
-  // b into panels: an element for every `rows` products; a transposed result: one for every `depth` products.
-  if (ASC_FEATURE_SIMD && bStep != 4 && TRANSPOSED_COST * rows < min(depth, K_BLOCK) && 2 * rows <= columns)
+  // What is copied: of b, an element for every `rows` products; of a transposed result, one for every `depth` products.
+  if (ASC_FEATURE_SIMD && bStep != 4 && rows < min(depth, K_BLOCK) && 2 * rows <= columns)
     product(c, 4, cRow, columns, rows, depth, b, bStep, bRow, 0, a, aStep, aRow, bias, accumulate, low, high, scratch);
   else product(c, cRow, 4, rows, columns, depth, a, aRow, aStep, list, b, bRow, bStep, bias, accumulate, low, high, scratch);
 }
@@ -155,11 +144,18 @@ export function rows_times_panel(
     const toRow = inside ? cRow : edgeRow;
     let start = scratch;
     let startRow: usize = 0;
-    if (resume || starts) {
+    if (resume) {
       start = to;
       startRow = toRow;
-      if (!resume) copy_tiles(edge, edgeRow, 4, starts + ((<usize>i) << 2), 4, 0, count, width);
-      else if (!inside) copy_tiles(edge, edgeRow, 4, c, cRow, cStep, count, width);
+      if (!inside) copy_tiles(edge, edgeRow, 4, c, cRow, cStep, count, width);
+    } else if (ASC_FEATURE_SIMD && starts) {
+      start = edge;
+      startRow = edgeRow;
+      for (let r = 0; r < count; r++) {
+        const value = v128.load32_splat(starts + ((<usize>(i + r)) << 2));
+        v128.store(edge + <usize>r * edgeRow, value);
+        if (!narrow) v128.store(edge + <usize>r * edgeRow, value, 16);
+      }
     }
     // biome-ignore format: one matrix a line
     if (!ASC_FEATURE_SIMD && panelRow == 4) {
@@ -226,42 +222,36 @@ export function pack(
   }
   const panelRow = (<usize>tile_width(width)) << 2;
   const end = panel + panelRow;
-  if (ASC_FEATURE_SIMD) {
-    for (; width >= 4 && (bStep == 4 || bRow == 4); width -= 4) {
-      let to = panel;
-      let from = b;
-      let k = steps;
-      if (bStep == 4) {
-        for (; k > 0; k--) {
-          v128.store(to, v128.load(from));
-          to += panelRow;
-          from += bRow;
-        }
-      } else {
-        for (; k >= 4; k -= 4) {
-          transpose_4x4(to, panelRow, from, bStep);
-          to += 4 * panelRow;
-          from += 16;
-        }
-        for (; k > 0; k--) {
-          store<f32>(to, load<f32>(from));
-          store<f32>(to, load<f32>(from + bStep), 4);
-          store<f32>(to, load<f32>(from + 2 * bStep), 8);
-          store<f32>(to, load<f32>(from + 3 * bStep), 12);
-          to += panelRow;
-          from += 4;
-        }
+  if (ASC_FEATURE_SIMD && width >= 4 && (bStep == 4 || bRow == 4)) {
+    const fours = width & -4;
+    let to = panel;
+    let from = b;
+    let k = steps;
+    if (bStep == 4) {
+      for (; k > 0; k--) {
+        v128.store(to, v128.load(from));
+        if (fours == 8) v128.store(to, v128.load(from, 16), 16);
+        to += panelRow;
+        from += bRow;
       }
-      panel += 16;
-      b += 4 * bStep;
+    } else {
+      for (; k >= 4; k -= 4) {
+        transpose_4x4(to, panelRow, from, bStep);
+        if (fours == 8) transpose_4x4(to + 16, panelRow, from + 4 * bStep, bStep);
+        to += 4 * panelRow;
+        from += 16;
+      }
+      copy_tiles(to, 4, panelRow, from, bStep, 4, fours, k);
     }
+    panel += (<usize>fours) << 2;
+    b += <usize>fours * bStep;
+    width -= fours;
   }
   for (; panel < end; panel += 4) {
     let to = panel;
     if (width > 0) {
       let from = b;
-      let k = steps;
-      for (; k > 0; k--) {
+      for (let k = steps; k > 0; k--) {
         store<f32>(to, load<f32>(from));
         to += panelRow;
         from += bRow;
