@@ -1,343 +1,356 @@
 /**
- * The inner loops of the depthwise convolution: outputs that share one range of taps, forward or transposed
- * (depthwise.ts), so that no tap is tested here. All of them take, steps in bytes:
+ * The inner loops of the depthwise convolution, forward and transposed (depthwise.ts): outputs in a line, that is side
+ * by side in a row of the image, or one below the other in a column. `along` is the dimension of the line, `across`
+ * the other one.
  *
- *   out, outStep                 the first output, from one output to the next
- *   init, initStep               what each sum starts from (bias, or the values to add to); 0: zeros
- *   src, srcStep, srcRow, srcTap the first output's first tap, from one output, row of taps, tap to the next
- *   w, wRow, wTap                the weights of the first tap, likewise
- *   n, tapsH, tapsW, bytes       outputs, taps of each, bytes of channels
- *   low, high                    limits of the activation
+ * A tile is 4 outputs of a line, as many taps of the kernel along it as there are constants below, and a loop over the
+ * taps across: neighbouring outputs read the same places, so a turn of the loop needs few loads. With step 1, 3 taps:
  *
- * A run of outputs that use every tap is computed in tiles of 3 outputs x 2 registers of channels: six
- * accumulators, two weights loaded a tap for six multiplications, 1.33 loads each:
+ *     w0 w1 w2             loads: 3 of the weights, 6 of the source, for 12 products
+ *   +-------------------+
+ *   | x0 x1 x2 x3 x4 x5 |  a0 += x0 w0 + x1 w1 + x2 w2
+ *   +-------------------+  a1 += x1 w0 + x2 w1 + x3 w2
+ *     \--a0--/             a2 += x2 w0 + x3 w1 + x4 w2
+ *        \--a1--/          a3 += x3 w0 + x4 w1 + x5 w2
+ *           ...
  *
- *              channels 0-3   4-7          s0..s2, t0..t2: the three outputs' sources at one tap
- *   output 0   a0 += s0 w0    b0 += t0 w1
- *   output 1   a1 += s1 w0    b1 += t1 w1
- *   output 2   a2 += s2 w0    b2 += t2 w1
+ * V8 moves all loads of a turn before its arithmetic: 4 sums and 9 loads fit its 15 registers. In the SIMD binary each
+ * is 4 channels. The scalar binary takes 2 channels at once (b0 to b3): interpreters pay for an instruction, not for
+ * registers, and the second channel has the addresses of the first.
  *
- * V8 moves a block's loads before its arithmetic, so sums and loads are in registers together: 6 + 8 of 16. With a
- * fourth output two sums live on the stack, and the tile takes 1.2 to 1.5 times as long.
- *
- * Outputs at a border have their range of taps clamped and are computed one by one, 4 registers of channels at a
- * time; so is what the tiles leave over.
+ * A kernel of more taps is done in pieces: 5 as 3 + 2, 7 as 3 + 2 + 2. Between pieces the sums rest in the output.
+ * Outputs at borders whose taps are clamped in both dimensions are done one by one.
  */
 import { Lanes } from './math';
 
-/** n outputs that share a range of taps: tiles first, `singles` for what they leave over. */
-export function outputs(
-  out: usize,
-  outStep: i32,
-  init: usize,
-  initStep: i32,
-  src: usize,
-  srcStep: i32,
-  w: usize,
-  n: i32,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): void {
-  const tiled = n - (n % 3);
-  if (tiled) {
-    let done = 0;
-    if (ASC_FEATURE_SIMD) {
-      done = bytes & ~31;
-      tiles<v128>(
-        out,
-        outStep,
-        init,
-        initStep,
-        src,
-        srcStep,
-        w,
-        tiled,
-        tapsH,
-        tapsW,
-        srcRow,
-        srcTap,
-        wRow,
-        wTap,
-        done,
-        low,
-        high,
-      );
-    } else {
-      done = bytes & ~7;
-      tiles<f32>(
-        out,
-        outStep,
-        init,
-        initStep,
-        src,
-        srcStep,
-        w,
-        tiled,
-        tapsH,
-        tapsW,
-        srcRow,
-        srcTap,
-        wRow,
-        wTap,
-        done,
-        low,
-        high,
-      );
-    }
-    if (done < bytes) {
-      singles(
-        out + done,
-        outStep,
-        init ? init + done : 0,
-        initStep,
-        src + done,
-        srcStep,
-        w + done,
-        tiled,
-        tapsH,
-        tapsW,
-        srcRow,
-        srcTap,
-        wRow,
-        wTap,
-        bytes - done,
-        low,
-        high,
-      );
-    }
-    out += tiled * outStep;
-    src += tiled * srcStep;
-    if (init) init += tiled * initStep;
-  }
-  singles(
-    out,
-    outStep,
-    init,
-    initStep,
-    src,
-    srcStep,
-    w,
-    n - tiled,
-    tapsH,
-    tapsW,
-    srcRow,
-    srcTap,
-    wRow,
-    wTap,
-    bytes,
-    low,
-    high,
-  );
+/** Outputs of a tile. */
+export const TILE: i32 = 4;
+
+/** Channels' bytes of a tile. */
+const WIDTH: i32 = ASC_FEATURE_SIMD ? 16 : 8;
+
+/** A line of outputs; steps in bytes. */
+@unmanaged
+export class Line {
+  /** The first output, from one to the next, and how many. */
+  out: usize;
+  outStep: i32;
+  n: i32;
+  /** What sums start from: at each output (as out, with initStep), the same for all (initStep 0), or 0 for zeros. */
+  init: usize;
+  initStep: i32;
+  /** Source of the first output's first tap; from output to output, from tap to tap along and across. */
+  src: usize;
+  srcStep: i32;
+  srcAlong: i32;
+  srcAcross: i32;
+  /** Weight of the first tap, from tap to tap. */
+  w: usize;
+  wAlong: i32;
+  wAcross: i32;
+  /** Taps of each output. */
+  along: i32;
+  across: i32;
+  /** Bytes of channels. */
+  bytes: i32;
+  /** Limits of the activation; none if low is -Infinity. */
+  low: f32;
+  high: f32;
 }
 
-/** Tiles of 3 outputs x 2 registers; n is a multiple of 3, bytes of two registers. */
-function tiles<V>(
-  out: usize,
-  outStep: i32,
-  init: usize,
-  initStep: i32,
-  src: usize,
-  srcStep: i32,
-  w: usize,
-  n: i32,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): void {
-  const bottom = Lanes.splat<V>(low);
-  const top = Lanes.splat<V>(high);
-  for (; n > 0; n -= 3) {
-    for (let c = 0; c < bytes; c += 2 * <i32>sizeof<V>()) {
+/** Outputs in tiles: n is a multiple of TILE; srcStep is srcAlong or twice that. Changes the line's fields. */
+export function tiles(l: Line): void {
+  const step = l.srcStep == l.srcAlong ? 1 : 2;
+  const low = l.low;
+  const high = l.high;
+  let left = l.along;
+  l.low = -Infinity;
+  l.high = Infinity;
+  do {
+    const taps = left == 1 || (step == 2 && left == 2) ? 1 : left == 2 || (step == 1 && left == 4) ? 2 : 3;
+    left -= taps;
+    if (!left) {
+      l.low = low;
+      l.high = high;
+    }
+    l.along = taps;
+    if (taps == 1) tile1(l);
+    else if (taps == 2) tile2(l);
+    else if (step == 1) tile3(l);
+    else tile3x2(l);
+    const done = l.bytes & -WIDTH;
+    if (done < l.bytes) singles(l, done);
+    l.init = l.out;
+    l.initStep = l.outStep;
+    l.src += taps * l.srcAlong;
+    l.w += taps * l.wAlong;
+  } while (left);
+}
+
+function tile1(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 1, 0);
+  else Tile.run<f32>(l, 1, 0);
+}
+
+function tile2(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 2, 1);
+  else Tile.run<f32>(l, 2, 1);
+}
+
+function tile3(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 3, 1);
+  else Tile.run<f32>(l, 3, 1);
+}
+
+function tile3x2(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 3, 2);
+  else Tile.run<f32>(l, 3, 2);
+}
+
+class Tile {
+  /** `taps` and `step` are constants; step 0: any, which is for one tap. */
+  @inline
+  static run<V>(l: Line, taps: i32, step: i32): void {
+    const pair = !isVector<V>();
+    const out0 = l.out;
+    const outStep = l.outStep;
+    const init0 = l.init;
+    const initStep = l.initStep;
+    const srcStep = step == 0 ? l.srcStep : step * l.srcAlong;
+    const srcAcross = l.srcAcross;
+    const wAcross = l.wAcross;
+    const across = l.across;
+    const bytes = l.bytes & -WIDTH;
+    const end = out0 + l.n * outStep;
+    const clips = l.low > -Infinity;
+    const low = Lanes.splat<V>(l.low);
+    const high = Lanes.splat<V>(l.high);
+    // From the first place a tile reads to the others.
+    const p1 = step == 0 ? srcStep : l.srcAlong;
+    const p2 = p1 + p1;
+    const p3 = p2 + p1;
+    const p4 = p2 + p2;
+    const p5 = p4 + p1;
+    const p6 = p4 + p2;
+    const p7 = p4 + p3;
+    const p8 = p4 + p4;
+    const w1 = l.wAlong;
+    const w2 = w1 + w1;
+    for (let c = 0; c < bytes; c += WIDTH) {
+      let src = l.src + c;
+      const w = l.w + c;
+      let init = init0 + c;
+      let start = Lanes.splat<V>(0);
+      let start2 = start;
+      if (init0 && !initStep) {
+        start = load<V>(init);
+        if (pair) start2 = load<V>(init, sizeof<V>());
+      }
+      let out = out0 + c;
+      const last = end + c;
+      do {
+        let a0 = start;
+        let a1 = start;
+        let a2 = start;
+        let a3 = start;
+        let b0 = start2;
+        let b1 = start2;
+        let b2 = start2;
+        let b3 = start2;
+        if (initStep) {
+          a0 = load<V>(init);
+          if (pair) b0 = load<V>(init, sizeof<V>());
+          init += initStep;
+          a1 = load<V>(init);
+          if (pair) b1 = load<V>(init, sizeof<V>());
+          init += initStep;
+          a2 = load<V>(init);
+          if (pair) b2 = load<V>(init, sizeof<V>());
+          init += initStep;
+          a3 = load<V>(init);
+          if (pair) b3 = load<V>(init, sizeof<V>());
+          init += initStep;
+        }
+        let row = src;
+        let weights = w;
+        let k = across;
+        do {
+          const u0 = load<V>(weights);
+          const x0 = load<V>(row);
+          const x1 = load<V>(row + p1);
+          const x2 = load<V>(row + p2);
+          const x3 = load<V>(row + p3);
+          const x4 = taps > 1 || step == 2 ? load<V>(row + p4) : x0;
+          const x5 = taps > 2 || step == 2 ? load<V>(row + p5) : x0;
+          const x6 = step == 2 ? load<V>(row + p6) : x0;
+          const x7 = step == 2 && taps > 1 ? load<V>(row + p7) : x0;
+          const x8 = step == 2 && taps > 2 ? load<V>(row + p8) : x0;
+          a0 = Lanes.mulAdd<V>(a0, x0, u0);
+          a1 = Lanes.mulAdd<V>(a1, step == 2 ? x2 : x1, u0);
+          a2 = Lanes.mulAdd<V>(a2, step == 2 ? x4 : x2, u0);
+          a3 = Lanes.mulAdd<V>(a3, step == 2 ? x6 : x3, u0);
+          if (taps > 1) {
+            const u1 = load<V>(weights + w1);
+            a0 = Lanes.mulAdd<V>(a0, x1, u1);
+            a1 = Lanes.mulAdd<V>(a1, step == 2 ? x3 : x2, u1);
+            a2 = Lanes.mulAdd<V>(a2, step == 2 ? x5 : x3, u1);
+            a3 = Lanes.mulAdd<V>(a3, step == 2 ? x7 : x4, u1);
+          }
+          if (taps > 2) {
+            const u2 = load<V>(weights + w2);
+            a0 = Lanes.mulAdd<V>(a0, x2, u2);
+            a1 = Lanes.mulAdd<V>(a1, step == 2 ? x4 : x3, u2);
+            a2 = Lanes.mulAdd<V>(a2, step == 2 ? x6 : x4, u2);
+            a3 = Lanes.mulAdd<V>(a3, step == 2 ? x8 : x5, u2);
+          }
+          if (pair) {
+            const u0 = load<V>(weights, sizeof<V>());
+            const x0 = load<V>(row, sizeof<V>());
+            const x1 = load<V>(row + p1, sizeof<V>());
+            const x2 = load<V>(row + p2, sizeof<V>());
+            const x3 = load<V>(row + p3, sizeof<V>());
+            const x4 = taps > 1 || step == 2 ? load<V>(row + p4, sizeof<V>()) : x0;
+            const x5 = taps > 2 || step == 2 ? load<V>(row + p5, sizeof<V>()) : x0;
+            const x6 = step == 2 ? load<V>(row + p6, sizeof<V>()) : x0;
+            const x7 = step == 2 && taps > 1 ? load<V>(row + p7, sizeof<V>()) : x0;
+            const x8 = step == 2 && taps > 2 ? load<V>(row + p8, sizeof<V>()) : x0;
+            b0 = Lanes.mulAdd<V>(b0, x0, u0);
+            b1 = Lanes.mulAdd<V>(b1, step == 2 ? x2 : x1, u0);
+            b2 = Lanes.mulAdd<V>(b2, step == 2 ? x4 : x2, u0);
+            b3 = Lanes.mulAdd<V>(b3, step == 2 ? x6 : x3, u0);
+            if (taps > 1) {
+              const u1 = load<V>(weights + w1, sizeof<V>());
+              b0 = Lanes.mulAdd<V>(b0, x1, u1);
+              b1 = Lanes.mulAdd<V>(b1, step == 2 ? x3 : x2, u1);
+              b2 = Lanes.mulAdd<V>(b2, step == 2 ? x5 : x3, u1);
+              b3 = Lanes.mulAdd<V>(b3, step == 2 ? x7 : x4, u1);
+            }
+            if (taps > 2) {
+              const u2 = load<V>(weights + w2, sizeof<V>());
+              b0 = Lanes.mulAdd<V>(b0, x2, u2);
+              b1 = Lanes.mulAdd<V>(b1, step == 2 ? x4 : x3, u2);
+              b2 = Lanes.mulAdd<V>(b2, step == 2 ? x6 : x4, u2);
+              b3 = Lanes.mulAdd<V>(b3, step == 2 ? x8 : x5, u2);
+            }
+          }
+          row += srcAcross;
+          weights += wAcross;
+        } while (--k);
+        if (clips) {
+          a0 = Lanes.clip<V>(a0, low, high);
+          a1 = Lanes.clip<V>(a1, low, high);
+          a2 = Lanes.clip<V>(a2, low, high);
+          a3 = Lanes.clip<V>(a3, low, high);
+          if (pair) {
+            b0 = Lanes.clip<V>(b0, low, high);
+            b1 = Lanes.clip<V>(b1, low, high);
+            b2 = Lanes.clip<V>(b2, low, high);
+            b3 = Lanes.clip<V>(b3, low, high);
+          }
+        }
+        store<V>(out, a0);
+        if (pair) store<V>(out, b0, sizeof<V>());
+        out += outStep;
+        store<V>(out, a1);
+        if (pair) store<V>(out, b1, sizeof<V>());
+        out += outStep;
+        store<V>(out, a2);
+        if (pair) store<V>(out, b2, sizeof<V>());
+        out += outStep;
+        store<V>(out, a3);
+        if (pair) store<V>(out, b3, sizeof<V>());
+        out += outStep;
+        src += 4 * srcStep;
+      } while (out != last);
+    }
+  }
+}
+
+/** Outputs one by one, channels from byte `from` on: four registers of channels at a time, then one, then one channel. */
+export function singles(l: Line, from: i32): void {
+  let out = l.out;
+  let init = l.init;
+  let src = l.src;
+  for (let n = l.n; n > 0; n--) {
+    let c = from;
+    if (ASC_FEATURE_SIMD) {
+      c = Single.fours<v128>(l, c, out, init, src);
+      c = Single.ones<v128>(l, c, out, init, src);
+    } else {
+      c = Single.fours<f32>(l, c, out, init, src);
+    }
+    Single.ones<f32>(l, c, out, init, src);
+    out += l.outStep;
+    src += l.srcStep;
+    if (init) init += l.initStep;
+  }
+}
+
+class Single {
+  /** One output, four registers of channels at a time, from byte c while there are four; returns the bytes done. */
+  @inline
+  static fours<V>(l: Line, c: i32, out: usize, init: usize, src: usize): i32 {
+    const low = Lanes.splat<V>(l.low);
+    const high = Lanes.splat<V>(l.high);
+    const along = l.along;
+    const srcAlong = l.srcAlong;
+    const wAlong = l.wAlong;
+    const stop = l.bytes - 4 * <i32>sizeof<V>();
+    for (; c <= stop; c += 4 * <i32>sizeof<V>()) {
       let a0 = Lanes.splat<V>(0);
       let a1 = a0;
       let a2 = a0;
-      let b0 = a0;
-      let b1 = a0;
-      let b2 = a0;
+      let a3 = a0;
       if (init) {
-        let from = init + c;
-        a0 = load<V>(from);
-        b0 = load<V>(from, sizeof<V>());
-        from += initStep;
-        a1 = load<V>(from);
-        b1 = load<V>(from, sizeof<V>());
-        from += initStep;
-        a2 = load<V>(from);
-        b2 = load<V>(from, sizeof<V>());
+        a0 = load<V>(init + c);
+        a1 = load<V>(init + c, sizeof<V>());
+        a2 = load<V>(init + c, 2 * sizeof<V>());
+        a3 = load<V>(init + c, 3 * sizeof<V>());
       }
       let row = src + c;
-      let weights = w + c;
-      for (let ky = tapsH; ky > 0; ky--) {
+      let weights = l.w + c;
+      for (let y = l.across; y > 0; y--) {
         let s = row;
         let tap = weights;
-        for (let kx = tapsW; kx > 0; kx--) {
-          const w0 = load<V>(tap);
-          const w1 = load<V>(tap, sizeof<V>());
-          a0 = Lanes.mulAdd<V>(a0, load<V>(s), w0);
-          b0 = Lanes.mulAdd<V>(b0, load<V>(s, sizeof<V>()), w1);
-          let next = s + srcStep;
-          a1 = Lanes.mulAdd<V>(a1, load<V>(next), w0);
-          b1 = Lanes.mulAdd<V>(b1, load<V>(next, sizeof<V>()), w1);
-          next += srcStep;
-          a2 = Lanes.mulAdd<V>(a2, load<V>(next), w0);
-          b2 = Lanes.mulAdd<V>(b2, load<V>(next, sizeof<V>()), w1);
-          s += srcTap;
-          tap += wTap;
+        for (let x = along; x > 0; x--) {
+          a0 = Lanes.mulAdd<V>(a0, load<V>(s), load<V>(tap));
+          a1 = Lanes.mulAdd<V>(a1, load<V>(s, sizeof<V>()), load<V>(tap, sizeof<V>()));
+          a2 = Lanes.mulAdd<V>(a2, load<V>(s, 2 * sizeof<V>()), load<V>(tap, 2 * sizeof<V>()));
+          a3 = Lanes.mulAdd<V>(a3, load<V>(s, 3 * sizeof<V>()), load<V>(tap, 3 * sizeof<V>()));
+          s += srcAlong;
+          tap += wAlong;
         }
-        row += srcRow;
-        weights += wRow;
+        row += l.srcAcross;
+        weights += l.wAcross;
       }
-      let to = out + c;
-      store<V>(to, Lanes.clip<V>(a0, bottom, top));
-      store<V>(to, Lanes.clip<V>(b0, bottom, top), sizeof<V>());
-      to += outStep;
-      store<V>(to, Lanes.clip<V>(a1, bottom, top));
-      store<V>(to, Lanes.clip<V>(b1, bottom, top), sizeof<V>());
-      to += outStep;
-      store<V>(to, Lanes.clip<V>(a2, bottom, top));
-      store<V>(to, Lanes.clip<V>(b2, bottom, top), sizeof<V>());
+      store<V>(out + c, Lanes.clip<V>(a0, low, high));
+      store<V>(out + c, Lanes.clip<V>(a1, low, high), sizeof<V>());
+      store<V>(out + c, Lanes.clip<V>(a2, low, high), 2 * sizeof<V>());
+      store<V>(out + c, Lanes.clip<V>(a3, low, high), 3 * sizeof<V>());
     }
-    out += 3 * outStep;
-    src += 3 * srcStep;
-    if (init) init += 3 * initStep;
+    return c;
   }
-}
 
-/** n outputs, one by one: four registers of channels at a time, then one, then single channels. */
-function singles(
-  out: usize,
-  outStep: i32,
-  init: usize,
-  initStep: i32,
-  src: usize,
-  srcStep: i32,
-  w: usize,
-  n: i32,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): void {
-  for (; n > 0; n--) {
-    let c = 0;
-    if (ASC_FEATURE_SIMD) {
-      c = fours<v128>(out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-      c = ones<v128>(c, out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-    } else {
-      c = fours<f32>(out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-    }
-    ones<f32>(c, out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-    out += outStep;
-    src += srcStep;
-    if (init) init += initStep;
-  }
-}
-
-/** One output, four registers of channels at a time, while there are four; returns the bytes done. */
-function fours<V>(
-  out: usize,
-  init: usize,
-  src: usize,
-  w: usize,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): i32 {
-  const bottom = Lanes.splat<V>(low);
-  const top = Lanes.splat<V>(high);
-  let c = 0;
-  for (; c + 4 * <i32>sizeof<V>() <= bytes; c += 4 * <i32>sizeof<V>()) {
-    let a0 = Lanes.splat<V>(0);
-    let a1 = a0;
-    let a2 = a0;
-    let a3 = a0;
-    if (init) {
-      a0 = load<V>(init + c);
-      a1 = load<V>(init + c, sizeof<V>());
-      a2 = load<V>(init + c, 2 * sizeof<V>());
-      a3 = load<V>(init + c, 3 * sizeof<V>());
-    }
-    let row = src + c;
-    let weights = w + c;
-    for (let ky = tapsH; ky > 0; ky--) {
-      let s = row;
-      let tap = weights;
-      for (let kx = tapsW; kx > 0; kx--) {
-        a0 = Lanes.mulAdd<V>(a0, load<V>(s), load<V>(tap));
-        a1 = Lanes.mulAdd<V>(a1, load<V>(s, sizeof<V>()), load<V>(tap, sizeof<V>()));
-        a2 = Lanes.mulAdd<V>(a2, load<V>(s, 2 * sizeof<V>()), load<V>(tap, 2 * sizeof<V>()));
-        a3 = Lanes.mulAdd<V>(a3, load<V>(s, 3 * sizeof<V>()), load<V>(tap, 3 * sizeof<V>()));
-        s += srcTap;
-        tap += wTap;
+  /** One output, one register of channels at a time, from byte c while there is one; returns the bytes done. */
+  @inline
+  static ones<V>(l: Line, c: i32, out: usize, init: usize, src: usize): i32 {
+    for (; c + <i32>sizeof<V>() <= l.bytes; c += <i32>sizeof<V>()) {
+      let sum = init ? load<V>(init + c) : Lanes.splat<V>(0);
+      let row = src + c;
+      let weights = l.w + c;
+      for (let y = l.across; y > 0; y--) {
+        let s = row;
+        let tap = weights;
+        for (let x = l.along; x > 0; x--) {
+          sum = Lanes.mulAdd<V>(sum, load<V>(s), load<V>(tap));
+          s += l.srcAlong;
+          tap += l.wAlong;
+        }
+        row += l.srcAcross;
+        weights += l.wAcross;
       }
-      row += srcRow;
-      weights += wRow;
+      store<V>(out + c, Lanes.clip<V>(sum, Lanes.splat<V>(l.low), Lanes.splat<V>(l.high)));
     }
-    store<V>(out + c, Lanes.clip<V>(a0, bottom, top));
-    store<V>(out + c, Lanes.clip<V>(a1, bottom, top), sizeof<V>());
-    store<V>(out + c, Lanes.clip<V>(a2, bottom, top), 2 * sizeof<V>());
-    store<V>(out + c, Lanes.clip<V>(a3, bottom, top), 3 * sizeof<V>());
+    return c;
   }
-  return c;
-}
-
-/** One output, one register of channels at a time, from byte c while there is one; returns the bytes done. */
-function ones<V>(
-  c: i32,
-  out: usize,
-  init: usize,
-  src: usize,
-  w: usize,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): i32 {
-  for (; c + <i32>sizeof<V>() <= bytes; c += <i32>sizeof<V>()) {
-    let sum = init ? load<V>(init + c) : Lanes.splat<V>(0);
-    let row = src + c;
-    let weights = w + c;
-    for (let ky = tapsH; ky > 0; ky--) {
-      let s = row;
-      let tap = weights;
-      for (let kx = tapsW; kx > 0; kx--) {
-        sum = Lanes.mulAdd<V>(sum, load<V>(s), load<V>(tap));
-        s += srcTap;
-        tap += wTap;
-      }
-      row += srcRow;
-      weights += wRow;
-    }
-    store<V>(out + c, Lanes.clip<V>(sum, Lanes.splat<V>(low), Lanes.splat<V>(high)));
-  }
-  return c;
 }
