@@ -40,7 +40,7 @@ class Axis {
   taps: i32;
   w: i32;
   wStep: i32;
-  /** Outputs that are computed in tiles: [from, to). */
+  /** Outputs with all taps inside: [from, to). */
   from: i32;
   to: i32;
 
@@ -76,7 +76,7 @@ class Axis {
     const room = this.size - this.taps - this.base;
     this.from = min(this.n, max(0, (this.step - 1 - this.base) / this.step));
     const inside = room < 0 ? 0 : min(this.n, room / this.step + 1) - this.from;
-    this.to = this.from + (this.step > 2 || !this.taps ? 0 : max(0, inside) & -TILE);
+    this.to = this.from + (this.taps ? max(0, inside) : 0);
   }
 
   /** The first tap of output i inside the image, and the one behind the last. */
@@ -138,13 +138,15 @@ function plane(
   const y = axisY;
   const x = axisX;
   l.bytes = g.inC << 2;
+  const tall = y.to - y.from >= TILE;
+  const wide = (x.to - x.from) & -TILE;
   for (let i = 0; i < y.n; i++) {
-    const inside = i >= y.from && i < y.to;
+    const inside = tall && i >= y.from && i < y.to;
     let j = 0;
     while (j < x.n) {
       let n = 1;
-      if (j == x.from && j < x.to) {
-        n = x.to - j;
+      if (j == x.from && wide) {
+        n = wide;
         set(l, i, j, n, false, out, width, src, w, g.kernelW, init, each, low, high);
       } else if (i == y.from && inside) {
         set(l, i, j, y.to - i, true, out, width, src, w, g.kernelW, init, each, low, high);
@@ -190,8 +192,9 @@ function set(
   l.init = each ? init + at : init;
   l.initStep = each ? l.outStep : 0;
   l.src = src + (y.base + i * y.step + tapY) * row + (x.base + j * x.step + tapX) * pixel;
-  l.srcStep = down ? y.step * row : x.step * pixel;
+  l.step = down ? y.step : x.step;
   l.srcAlong = down ? row : pixel;
+  l.srcStep = l.step * l.srcAlong;
   l.srcAcross = down ? pixel : row;
   l.w = w + ((y.w + tapY * y.wStep) * kernelW + x.w + tapX * x.wStep) * pixel;
   l.wAlong = down ? wY : wX;

@@ -19,7 +19,7 @@
  * registers, and the second channel has the addresses of the first.
  *
  * A kernel of more taps is done in pieces: 5 as 3 + 2, 7 as 3 + 2 + 2. Between pieces the sums rest in the output.
- * Outputs at borders whose taps are clamped in both dimensions are done one by one.
+ * Outputs at borders whose taps are clamped in both dimensions are done one by one. So are channels that fill no tile.
  */
 import { Lanes } from './math';
 
@@ -39,11 +39,13 @@ export class Line {
   /** What sums start from: at each output (as out, with initStep), the same for all (initStep 0), or 0 for zeros. */
   init: usize;
   initStep: i32;
-  /** Source of the first output's first tap; from output to output, from tap to tap along and across. */
+  /** Source of the first output's first tap, from tap to tap along and across. */
   src: usize;
-  srcStep: i32;
   srcAlong: i32;
   srcAcross: i32;
+  /** From output to output: taps, and bytes. */
+  step: i32;
+  srcStep: i32;
   /** Weight of the first tap, from tap to tap. */
   w: usize;
   wAlong: i32;
@@ -58,84 +60,91 @@ export class Line {
   high: f32;
 }
 
-/** Outputs in tiles: n is a multiple of TILE; srcStep is srcAlong or twice that. Changes the line's fields. */
+/** Taps of the next piece, of the `left` taps of a line: 5 are 3 + 2, 7 are 3 + 2 + 2. With a step of 2 they are the
+ * even ones, then the odd ones: each of these are neighbours in the columns that they read, so tiles are the same. */
+// @ts-ignore: decorator
+@inline
+function piece(left: i32, step: i32): i32 {
+  if (left <= step) return 1;
+  return left <= 2 * step || (left > 3 * step && left <= 4 * step) ? 2 : 3;
+}
+
+/** Outputs in tiles, at least TILE of them. Changes the line's fields. */
 export function tiles(l: Line): void {
-  const step = l.srcStep == l.srcAlong ? 1 : 2;
+  const step = l.step;
+  const along = l.along;
   const low = l.low;
   const high = l.high;
-  let left = l.along;
+  const src = l.src;
+  const w = l.w;
+  const srcAlong = l.srcAlong;
+  const wAlong = l.wAlong;
+  const phases = min(step, along);
+  const done = l.bytes & -WIDTH;
   l.low = -Infinity;
   l.high = Infinity;
-  do {
-    const taps = left == 1 || (step == 2 && left == 2) ? 1 : left == 2 || (step == 1 && left == 4) ? 2 : 3;
-    left -= taps;
-    if (!left) {
-      l.low = low;
-      l.high = high;
-    }
-    l.along = taps;
-    if (taps == 1) tile1(l);
-    else if (taps == 2) tile2(l);
-    else if (step == 1) tile3(l);
-    else tile3x2(l);
-    const done = l.bytes & -WIDTH;
-    if (done < l.bytes) singles(l, done);
-    l.init = l.out;
-    l.initStep = l.outStep;
-    l.src += taps * l.srcAlong;
-    l.w += taps * l.wAlong;
-  } while (left);
+  l.srcAlong = step * srcAlong;
+  l.wAlong = step * wAlong;
+  for (let phase = 0; phase < phases; phase++) {
+    let t = phase;
+    do {
+      l.along = piece(along - t, step);
+      l.src = src + t * srcAlong;
+      l.w = w + t * wAlong;
+      t += l.along * step;
+      if (t >= along && phase + 1 == phases) {
+        l.low = low;
+        l.high = high;
+      }
+      if (l.along == 1) tile1(l);
+      else if (l.along == 2) tile2(l);
+      else tile3(l);
+      if (done < l.bytes) singles(l, done);
+      l.init = l.out;
+      l.initStep = l.outStep;
+    } while (t < along);
+  }
 }
 
 function tile1(l: Line): void {
-  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 1, 0);
-  else Tile.run<f32>(l, 1, 0);
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 1);
+  else Tile.run<f32>(l, 1);
 }
 
 function tile2(l: Line): void {
-  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 2, 1);
-  else Tile.run<f32>(l, 2, 1);
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 2);
+  else Tile.run<f32>(l, 2);
 }
 
 function tile3(l: Line): void {
-  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 3, 1);
-  else Tile.run<f32>(l, 3, 1);
-}
-
-function tile3x2(l: Line): void {
-  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 3, 2);
-  else Tile.run<f32>(l, 3, 2);
+  if (ASC_FEATURE_SIMD) Tile.run<v128>(l, 3);
+  else Tile.run<f32>(l, 3);
 }
 
 class Tile {
-  /** `taps` and `step` are constants; step 0: any, which is for one tap. */
+  /** One piece of `taps` taps, a constant where this is inlined. */
   @inline
-  static run<V>(l: Line, taps: i32, step: i32): void {
+  static run<V>(l: Line, taps: i32): void {
     const pair = !isVector<V>();
     const out0 = l.out;
     const outStep = l.outStep;
     const init0 = l.init;
     const initStep = l.initStep;
-    const srcStep = step == 0 ? l.srcStep : step * l.srcAlong;
+    const across = l.across;
     const srcAcross = l.srcAcross;
     const wAcross = l.wAcross;
-    const across = l.across;
     const bytes = l.bytes & -WIDTH;
-    const end = out0 + l.n * outStep;
     const clips = l.low > -Infinity;
     const low = Lanes.splat<V>(l.low);
     const high = Lanes.splat<V>(l.high);
-    // From the first place a tile reads to the others.
-    const p1 = step == 0 ? srcStep : l.srcAlong;
+    // From the first place that a tile reads to the others.
+    const p1 = l.srcAlong;
     const p2 = p1 + p1;
     const p3 = p2 + p1;
     const p4 = p2 + p2;
     const p5 = p4 + p1;
-    const p6 = p4 + p2;
-    const p7 = p4 + p3;
-    const p8 = p4 + p4;
-    const w1 = l.wAlong;
-    const w2 = w1 + w1;
+    const q1 = l.wAlong;
+    const q2 = q1 + q1;
     for (let c = 0; c < bytes; c += WIDTH) {
       let src = l.src + c;
       const w = l.w + c;
@@ -147,8 +156,17 @@ class Tile {
         if (pair) start2 = load<V>(init, sizeof<V>());
       }
       let out = out0 + c;
-      const last = end + c;
+      let left = l.n;
+      let skip = 0;
       do {
+        if (left < TILE) {
+          // The last tile begins earlier, and leaves alone what it computes again.
+          skip = TILE - left;
+          out -= skip * outStep;
+          init -= skip * initStep;
+          src -= skip * p1;
+          left = TILE;
+        }
         let a0 = start;
         let a1 = start;
         let a2 = start;
@@ -180,28 +198,25 @@ class Tile {
           const x1 = load<V>(row + p1);
           const x2 = load<V>(row + p2);
           const x3 = load<V>(row + p3);
-          const x4 = taps > 1 || step == 2 ? load<V>(row + p4) : x0;
-          const x5 = taps > 2 || step == 2 ? load<V>(row + p5) : x0;
-          const x6 = step == 2 ? load<V>(row + p6) : x0;
-          const x7 = step == 2 && taps > 1 ? load<V>(row + p7) : x0;
-          const x8 = step == 2 && taps > 2 ? load<V>(row + p8) : x0;
+          const x4 = taps > 1 ? load<V>(row + p4) : x0;
+          const x5 = taps > 2 ? load<V>(row + p5) : x0;
           a0 = Lanes.mulAdd<V>(a0, x0, u0);
-          a1 = Lanes.mulAdd<V>(a1, step == 2 ? x2 : x1, u0);
-          a2 = Lanes.mulAdd<V>(a2, step == 2 ? x4 : x2, u0);
-          a3 = Lanes.mulAdd<V>(a3, step == 2 ? x6 : x3, u0);
+          a1 = Lanes.mulAdd<V>(a1, x1, u0);
+          a2 = Lanes.mulAdd<V>(a2, x2, u0);
+          a3 = Lanes.mulAdd<V>(a3, x3, u0);
           if (taps > 1) {
-            const u1 = load<V>(weights + w1);
+            const u1 = load<V>(weights + q1);
             a0 = Lanes.mulAdd<V>(a0, x1, u1);
-            a1 = Lanes.mulAdd<V>(a1, step == 2 ? x3 : x2, u1);
-            a2 = Lanes.mulAdd<V>(a2, step == 2 ? x5 : x3, u1);
-            a3 = Lanes.mulAdd<V>(a3, step == 2 ? x7 : x4, u1);
+            a1 = Lanes.mulAdd<V>(a1, x2, u1);
+            a2 = Lanes.mulAdd<V>(a2, x3, u1);
+            a3 = Lanes.mulAdd<V>(a3, x4, u1);
           }
           if (taps > 2) {
-            const u2 = load<V>(weights + w2);
+            const u2 = load<V>(weights + q2);
             a0 = Lanes.mulAdd<V>(a0, x2, u2);
-            a1 = Lanes.mulAdd<V>(a1, step == 2 ? x4 : x3, u2);
-            a2 = Lanes.mulAdd<V>(a2, step == 2 ? x6 : x4, u2);
-            a3 = Lanes.mulAdd<V>(a3, step == 2 ? x8 : x5, u2);
+            a1 = Lanes.mulAdd<V>(a1, x3, u2);
+            a2 = Lanes.mulAdd<V>(a2, x4, u2);
+            a3 = Lanes.mulAdd<V>(a3, x5, u2);
           }
           if (pair) {
             const u0 = load<V>(weights, sizeof<V>());
@@ -209,28 +224,25 @@ class Tile {
             const x1 = load<V>(row + p1, sizeof<V>());
             const x2 = load<V>(row + p2, sizeof<V>());
             const x3 = load<V>(row + p3, sizeof<V>());
-            const x4 = taps > 1 || step == 2 ? load<V>(row + p4, sizeof<V>()) : x0;
-            const x5 = taps > 2 || step == 2 ? load<V>(row + p5, sizeof<V>()) : x0;
-            const x6 = step == 2 ? load<V>(row + p6, sizeof<V>()) : x0;
-            const x7 = step == 2 && taps > 1 ? load<V>(row + p7, sizeof<V>()) : x0;
-            const x8 = step == 2 && taps > 2 ? load<V>(row + p8, sizeof<V>()) : x0;
+            const x4 = taps > 1 ? load<V>(row + p4, sizeof<V>()) : x0;
+            const x5 = taps > 2 ? load<V>(row + p5, sizeof<V>()) : x0;
             b0 = Lanes.mulAdd<V>(b0, x0, u0);
-            b1 = Lanes.mulAdd<V>(b1, step == 2 ? x2 : x1, u0);
-            b2 = Lanes.mulAdd<V>(b2, step == 2 ? x4 : x2, u0);
-            b3 = Lanes.mulAdd<V>(b3, step == 2 ? x6 : x3, u0);
+            b1 = Lanes.mulAdd<V>(b1, x1, u0);
+            b2 = Lanes.mulAdd<V>(b2, x2, u0);
+            b3 = Lanes.mulAdd<V>(b3, x3, u0);
             if (taps > 1) {
-              const u1 = load<V>(weights + w1, sizeof<V>());
+              const u1 = load<V>(weights + q1, sizeof<V>());
               b0 = Lanes.mulAdd<V>(b0, x1, u1);
-              b1 = Lanes.mulAdd<V>(b1, step == 2 ? x3 : x2, u1);
-              b2 = Lanes.mulAdd<V>(b2, step == 2 ? x5 : x3, u1);
-              b3 = Lanes.mulAdd<V>(b3, step == 2 ? x7 : x4, u1);
+              b1 = Lanes.mulAdd<V>(b1, x2, u1);
+              b2 = Lanes.mulAdd<V>(b2, x3, u1);
+              b3 = Lanes.mulAdd<V>(b3, x4, u1);
             }
             if (taps > 2) {
-              const u2 = load<V>(weights + w2, sizeof<V>());
+              const u2 = load<V>(weights + q2, sizeof<V>());
               b0 = Lanes.mulAdd<V>(b0, x2, u2);
-              b1 = Lanes.mulAdd<V>(b1, step == 2 ? x4 : x3, u2);
-              b2 = Lanes.mulAdd<V>(b2, step == 2 ? x6 : x4, u2);
-              b3 = Lanes.mulAdd<V>(b3, step == 2 ? x8 : x5, u2);
+              b1 = Lanes.mulAdd<V>(b1, x3, u2);
+              b2 = Lanes.mulAdd<V>(b2, x4, u2);
+              b3 = Lanes.mulAdd<V>(b3, x5, u2);
             }
           }
           row += srcAcross;
@@ -248,20 +260,27 @@ class Tile {
             b3 = Lanes.clip<V>(b3, low, high);
           }
         }
-        store<V>(out, a0);
-        if (pair) store<V>(out, b0, sizeof<V>());
+        if (!skip) {
+          store<V>(out, a0);
+          if (pair) store<V>(out, b0, sizeof<V>());
+        }
         out += outStep;
-        store<V>(out, a1);
-        if (pair) store<V>(out, b1, sizeof<V>());
+        if (skip < 2) {
+          store<V>(out, a1);
+          if (pair) store<V>(out, b1, sizeof<V>());
+        }
         out += outStep;
-        store<V>(out, a2);
-        if (pair) store<V>(out, b2, sizeof<V>());
+        if (skip < 3) {
+          store<V>(out, a2);
+          if (pair) store<V>(out, b2, sizeof<V>());
+        }
         out += outStep;
         store<V>(out, a3);
         if (pair) store<V>(out, b3, sizeof<V>());
         out += outStep;
-        src += 4 * srcStep;
-      } while (out != last);
+        src += p4;
+        left -= TILE;
+      } while (left);
     }
   }
 }
@@ -271,6 +290,7 @@ export function singles(l: Line, from: i32): void {
   let out = l.out;
   let init = l.init;
   let src = l.src;
+  const srcStep = l.srcStep;
   for (let n = l.n; n > 0; n--) {
     let c = from;
     if (ASC_FEATURE_SIMD) {
@@ -281,7 +301,7 @@ export function singles(l: Line, from: i32): void {
     }
     Single.ones<f32>(l, c, out, init, src);
     out += l.outStep;
-    src += l.srcStep;
+    src += srcStep;
     if (init) init += l.initStep;
   }
 }
