@@ -172,6 +172,35 @@ class Taps {
         let ox = 0;
         while (ox < outW) {
           if (ox == start) {
+            if (!isVector<V>() && taps > 1 && g.strideW == 1) {
+              // Two positions a turn: few operations of an interpreter for each product.
+              const p2 = 2 * pixel;
+              const p3 = 3 * pixel;
+              for (; ox < end - 1; ox += 2) {
+                let d0 = load<V>(gradient);
+                let d1 = load<V>(gradient + pixel);
+                let x0 = load<V>(from);
+                let x1 = load<V>(from + pixel);
+                let x2 = load<V>(from + p2);
+                let x3 = taps > 2 ? load<V>(from + p3) : x0;
+                a0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a0, x0, d0), x1, d1);
+                a1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a1, x1, d0), x2, d1);
+                if (taps > 2) a2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a2, x2, d0), x3, d1);
+                const at = from + other;
+                const to = gradient + other;
+                d0 = load<V>(to);
+                d1 = load<V>(to + pixel);
+                x0 = load<V>(at);
+                x1 = load<V>(at + pixel);
+                x2 = load<V>(at + p2);
+                x3 = taps > 2 ? load<V>(at + p3) : x0;
+                b0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b0, x0, d0), x1, d1);
+                b1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b1, x1, d0), x2, d1);
+                if (taps > 2) b2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b2, x2, d0), x3, d1);
+                from += p2;
+                gradient += p2;
+              }
+            }
             for (; ox < end; ox++) {
               const d = load<V>(gradient);
               const e = load<V>(gradient + other);
