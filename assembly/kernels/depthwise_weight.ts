@@ -18,6 +18,7 @@
  *
  * Both add a channel's products in the same order, so which of them is used never shows.
  */
+import { addLanes, packed, packs } from './depthwise_packed';
 import { Geometry } from './geometry';
 import { Lanes } from './math';
 
@@ -53,8 +54,20 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
           j += count;
           continue;
         }
-        if (j + 3 <= n) {
-          gather(at, dy + first, x + first, g, channels, j, min(4, n - j), oy, oyEnd);
+        if (packs(g, oyEnd - oy)) {
+          const last = min(4, n - j) - 1;
+          packed(
+            at,
+            dy + first,
+            x + first,
+            g,
+            offset(channels, j + min(1, last)) - first,
+            offset(channels, j + min(2, last)) - first,
+            offset(channels, j + last) - first,
+            (2 << last) - 1,
+            oy,
+            oyEnd,
+          );
           j += 4;
           continue;
         }
@@ -88,43 +101,6 @@ function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, wanted
       kx += 2;
     } else {
       Taps.pair<V>(1, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
-      kx += 1;
-    }
-  }
-}
-
-/** Any `count` channels, up to four, from row j of the list. dw: [count][kernelH][kernelW] */
-function gather(
-  dw: usize,
-  dy: usize,
-  x: usize,
-  g: Geometry,
-  channels: usize,
-  j: i32,
-  count: i32,
-  oy: i32,
-  oyEnd: i32,
-): void {
-  // Offsets of lanes 1 to 3 from lane 0; a lane that is not wanted repeats the last, and is not stored.
-  const first = offset(channels, j);
-  const o1 = offset(channels, j + min(1, count - 1)) - first;
-  const o2 = offset(channels, j + min(2, count - 1)) - first;
-  const o3 = offset(channels, j + count - 1) - first;
-  const wanted = (1 << count) - 1;
-  let kx = 0;
-  while (kx < g.kernelW) {
-    const left = g.kernelW - kx;
-    if (left >= 7) {
-      Taps.gather(7, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 7;
-    } else if (left >= 5) {
-      Taps.gather(5, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 5;
-    } else if (left >= 3) {
-      Taps.gather(3, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 3;
-    } else {
-      Taps.gather(1, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
       kx += 1;
     }
   }
@@ -255,96 +231,6 @@ class Taps {
       if (taps > 2) addPair<V>((to += 4), a2, b2, filter, wanted);
     }
   }
-
-  /** Taps kx to kx + taps - 1 of every kernel row, four channels at the offsets 0, o1, o2, o3. */
-  @inline
-  static gather(
-    taps: i32,
-    dw: usize,
-    dy: usize,
-    x: usize,
-    g: Geometry,
-    o1: i32,
-    o2: i32,
-    o3: i32,
-    wanted: i32,
-    oy: i32,
-    oyEnd: i32,
-    kx: i32,
-  ): void {
-    const zero = f32x4.splat(0);
-    const pixel = g.inC << 2;
-    const inW = g.inW;
-    const outW = g.outW;
-    const stride = g.strideW;
-    const filter = (g.kernelH * g.kernelW) << 2;
-    for (let ky = 0; ky < g.kernelH; ky++) {
-      let a0 = zero;
-      let a1 = zero;
-      let a2 = zero;
-      let a3 = zero;
-      let a4 = zero;
-      let a5 = zero;
-      let a6 = zero;
-      for (let row = oy; row < oyEnd; row++) {
-        const iy = row * g.strideH - g.padTop + ky;
-        if (<u32>iy >= <u32>g.inH) continue;
-        // A window of n columns ends at x6, the newest, and starts at x(7 - n).
-        let x0 = zero;
-        let x1 = zero;
-        let x2 = zero;
-        let x3 = zero;
-        let x4 = zero;
-        let x5 = zero;
-        let x6 = zero;
-        let column = kx - g.padLeft;
-        let from = x + (iy * inW + column) * pixel;
-        let gradient = dy + row * outW * pixel;
-        let steps = taps;
-        for (let ox = 0; ox < outW; ox++) {
-          do {
-            if (taps > 6) x0 = x1;
-            if (taps > 5) x1 = x2;
-            if (taps > 4) x2 = x3;
-            if (taps > 3) x3 = x4;
-            if (taps > 2) x4 = x5;
-            if (taps > 1) x5 = x6;
-            x6 = <u32>column < <u32>inW ? Taps.lanes(from, o1, o2, o3) : zero;
-            column++;
-            from += pixel;
-          } while (--steps);
-          steps = stride;
-          const d = Taps.lanes(gradient, o1, o2, o3);
-          gradient += pixel;
-          if (taps > 6) a0 = Lanes.mulAdd<v128>(a0, x0, d);
-          if (taps > 5) a1 = Lanes.mulAdd<v128>(a1, x1, d);
-          if (taps > 4) a2 = Lanes.mulAdd<v128>(a2, x2, d);
-          if (taps > 3) a3 = Lanes.mulAdd<v128>(a3, x3, d);
-          if (taps > 2) a4 = Lanes.mulAdd<v128>(a4, x4, d);
-          if (taps > 1) a5 = Lanes.mulAdd<v128>(a5, x5, d);
-          a6 = Lanes.mulAdd<v128>(a6, x6, d);
-        }
-      }
-      let to = dw + ((ky * g.kernelW + kx + taps - 1) << 2);
-      addLanes(to, a6, filter, wanted);
-      if (taps > 1) addLanes((to -= 4), a5, filter, wanted);
-      if (taps > 2) addLanes((to -= 4), a4, filter, wanted);
-      if (taps > 3) addLanes((to -= 4), a3, filter, wanted);
-      if (taps > 4) addLanes((to -= 4), a2, filter, wanted);
-      if (taps > 5) addLanes((to -= 4), a1, filter, wanted);
-      if (taps > 6) addLanes((to -= 4), a0, filter, wanted);
-    }
-  }
-
-  /** Four channels of one position: one load where they are neighbours. */
-  @inline
-  static lanes(at: usize, o1: i32, o2: i32, o3: i32): v128 {
-    if (o3 == 12) return v128.load(at);
-    let lanes = v128.load32_zero(at);
-    lanes = v128.load32_lane(at + o1, lanes, 1);
-    lanes = v128.load32_lane(at + o2, lanes, 2);
-    return v128.load32_lane(at + o3, lanes, 3);
-  }
 }
 
 /** Adds the wanted lanes of two registers to their channels' filters, which are `filter` bytes apart. */
@@ -355,25 +241,4 @@ function addPair<V>(dw: usize, a: V, b: V, filter: i32, wanted: i32): void {
     store<f32>(dw, load<f32>(dw) + a);
     if (wanted & 2) store<f32>(dw + filter, load<f32>(dw + filter) + b);
   }
-}
-
-/** Adds the lanes whose bit is set in `wanted` to the filters from dw on; returns the place of the next filter. */
-function addLanes(dw: usize, sums: v128, filter: i32, wanted: i32): usize {
-  if (wanted & 1) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
-    dw += filter;
-  }
-  if (wanted & 2) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
-    dw += filter;
-  }
-  if (wanted & 4) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
-    dw += filter;
-  }
-  if (wanted & 8) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
-    dw += filter;
-  }
-  return dw;
 }
