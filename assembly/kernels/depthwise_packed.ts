@@ -9,6 +9,7 @@
  *
  *        a0..a6 += dy[oy, ox] * x[oy * stride + ky, ox * stride + kx .. + 6]
  */
+import { addSums, SUMS, sums } from './depthwise_sums';
 import { Geometry } from './geometry';
 import { Lanes } from './math';
 
@@ -27,7 +28,7 @@ function lines(g: Geometry, rows: i32): i32 {
 
 /** Whether a band of so many rows of outputs fits the buffer. */
 export function packs(g: Geometry, rows: i32): bool {
-  return columns(g) * lines(g, rows) + g.outW * rows <= ROOM;
+  return g.kernelH * g.kernelW <= SUMS && columns(g) * lines(g, rows) + g.outW * rows <= ROOM;
 }
 
 /**
@@ -55,48 +56,56 @@ export function packed(
   pack(gradients, dy + oy * g.outW * pixel, rows * g.outW, pixel, o1, o2, o3);
   const left = min(width, g.padLeft);
   const inside = min(width - left, g.inW);
-  let to = buffer;
+  let row = buffer;
   for (let i = 0; i < height; i++) {
     const iy = oy * g.strideH - g.padTop + i;
     if (<u32>iy < <u32>g.inH) {
-      memory.fill(to, 0, left << 4);
-      pack(to + (left << 4), x + iy * g.inW * pixel, inside, pixel, o1, o2, o3);
-      memory.fill(to + ((left + inside) << 4), 0, (width - left - inside) << 4);
+      zeros(row, left);
+      pack(row + (left << 4), x + iy * g.inW * pixel, inside, pixel, o1, o2, o3);
+      zeros(row + ((left + inside) << 4), width - left - inside);
     } else {
-      memory.fill(to, 0, pitch);
+      zeros(row, width);
     }
-    to += pitch;
+    row += pitch;
   }
 
-  const filter = (g.kernelH * g.kernelW) << 2;
+  let to = sums;
   for (let ky = 0; ky < g.kernelH; ky++) {
     let kx = 0;
     while (kx < g.kernelW) {
       const rest = g.kernelW - kx;
       const from = buffer + ky * pitch + (kx << 4);
       if (rest >= 7) {
-        Row.taps(7, dw, gradients, from, g, pitch, rows, filter, wanted);
+        Row.taps(7, to, gradients, from, g, pitch, rows);
         kx += 7;
-        dw += 28;
+        to += 112;
       } else if (rest >= 5) {
-        Row.taps(5, dw, gradients, from, g, pitch, rows, filter, wanted);
+        Row.taps(5, to, gradients, from, g, pitch, rows);
         kx += 5;
-        dw += 20;
+        to += 80;
       } else if (rest >= 3) {
-        Row.taps(3, dw, gradients, from, g, pitch, rows, filter, wanted);
+        Row.taps(3, to, gradients, from, g, pitch, rows);
         kx += 3;
-        dw += 12;
+        to += 48;
       } else {
-        Row.taps(1, dw, gradients, from, g, pitch, rows, filter, wanted);
+        Row.taps(1, to, gradients, from, g, pitch, rows);
         kx += 1;
-        dw += 4;
+        to += 16;
       }
     }
   }
+  addSums(dw, sums, g.kernelH * g.kernelW, wanted);
 }
 
 /** n positions of four channels, side by side. */
 function pack(to: usize, from: usize, n: i32, pixel: i32, o1: i32, o2: i32, o3: i32): void {
+  if (o3 == 12) {
+    for (; n > 0; n--) {
+      v128.store(to, v128.load(from));
+      from += pixel;
+      to += 16;
+    }
+  }
   for (; n > 0; n--) {
     let lanes = v128.load32_zero(from);
     lanes = v128.load32_lane(from + o1, lanes, 1);
@@ -107,19 +116,25 @@ function pack(to: usize, from: usize, n: i32, pixel: i32, o1: i32, o2: i32, o3: 
   }
 }
 
+/** n zeros; memory.fill, a call out of WebAssembly, costs more than the few that there are. */
+function zeros(to: usize, n: i32): void {
+  for (; n > 0; n--) {
+    v128.store(to, f32x4.splat(0));
+    to += 16;
+  }
+}
+
 class Row {
   /** `taps` taps of one row of the kernel, a constant where this is inlined. */
   @inline
   static taps(
     taps: i32,
-    dw: usize,
+    to: usize,
     dy: usize,
     x: usize,
     g: Geometry,
     pitch: i32,
     rows: i32,
-    filter: i32,
-    wanted: i32,
   ): void {
     let a0 = f32x4.splat(0);
     let a1 = a0;
@@ -147,33 +162,12 @@ class Row {
       } while (--n);
       x += down;
     }
-    addLanes(dw, a0, filter, wanted);
-    if (taps > 1) addLanes(dw + 4, a1, filter, wanted);
-    if (taps > 1) addLanes(dw + 8, a2, filter, wanted);
-    if (taps > 3) addLanes(dw + 12, a3, filter, wanted);
-    if (taps > 3) addLanes(dw + 16, a4, filter, wanted);
-    if (taps > 5) addLanes(dw + 20, a5, filter, wanted);
-    if (taps > 5) addLanes(dw + 24, a6, filter, wanted);
+    v128.store(to, a0);
+    if (taps > 1) v128.store(to, a1, 16);
+    if (taps > 1) v128.store(to, a2, 32);
+    if (taps > 3) v128.store(to, a3, 48);
+    if (taps > 3) v128.store(to, a4, 64);
+    if (taps > 5) v128.store(to, a5, 80);
+    if (taps > 5) v128.store(to, a6, 96);
   }
-}
-
-/** Adds the lanes whose bit is set in `wanted` to the filters from dw on; returns the place of the next filter. */
-export function addLanes(dw: usize, sums: v128, filter: i32, wanted: i32): usize {
-  if (wanted & 1) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
-    dw += filter;
-  }
-  if (wanted & 2) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
-    dw += filter;
-  }
-  if (wanted & 4) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
-    dw += filter;
-  }
-  if (wanted & 8) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
-    dw += filter;
-  }
-  return dw;
 }

@@ -18,7 +18,8 @@
  *
  * Both add a channel's products in the same order, so which of them is used never shows.
  */
-import { addLanes, packed, packs } from './depthwise_packed';
+import { packed, packs } from './depthwise_packed';
+import { addSums, SUMS, sums } from './depthwise_sums';
 import { Geometry } from './geometry';
 import { Lanes } from './math';
 
@@ -49,8 +50,10 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
           wanted |= 1 << lane;
           count++;
         }
-        if (count > 3 && first + 32 <= g.inC << 2) {
+        if (count > 3 && g.kernelH * g.kernelW <= SUMS && first + 32 <= g.inC << 2) {
           pair<v128>(at, dy + first, x + first, g, 16, wanted, oy, oyEnd);
+          const area = g.kernelH * g.kernelW;
+          addSums(addSums(at, sums, area, wanted & 15), sums + (SUMS << 4), area, wanted >> 4);
           j += count;
           continue;
         }
@@ -225,20 +228,26 @@ class Taps {
           ox++;
         }
       }
-      let to = dw + ((ky * g.kernelW + kx) << 2);
-      addPair<V>(to, a0, b0, filter, wanted);
-      if (taps > 1) addPair<V>((to += 4), a1, b1, filter, wanted);
-      if (taps > 2) addPair<V>((to += 4), a2, b2, filter, wanted);
+      const tap = ky * g.kernelW + kx;
+      put<V>(dw, tap, a0, b0, filter, wanted > 1);
+      if (taps > 1) put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
+      if (taps > 2) put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
     }
   }
 }
 
-/** Adds the wanted lanes of two registers to their channels' filters, which are `filter` bytes apart. */
-function addPair<V>(dw: usize, a: V, b: V, filter: i32, wanted: i32): void {
+/**
+ * One tap of two registers: added to dw where they are single channels, `filter` bytes apart, the second of them only if
+ * `both`; kept for depthwise_sums.ts else.
+ */
+function put<V>(dw: usize, tap: i32, a: V, b: V, filter: i32, both: bool): void {
   if (isVector<V>()) {
-    addLanes(addLanes(dw, a, filter, wanted), b, filter, wanted >> 4);
+    const to = sums + (tap << 4);
+    store<V>(to, a);
+    store<V>(to, b, SUMS << 4);
   } else {
-    store<f32>(dw, load<f32>(dw) + a);
-    if (wanted & 2) store<f32>(dw + filter, load<f32>(dw + filter) + b);
+    const to = dw + (tap << 2);
+    store<f32>(to, load<f32>(to) + a);
+    if (both) store<f32>(to + filter, load<f32>(to + filter) + b);
   }
 }
