@@ -89,7 +89,7 @@ class Axis {
   }
 }
 
-const line = changetype<Line>(memory.data(80, 16));
+const line = changetype<Line>(memory.data(96, 16));
 const axes = memory.data(96, 16);
 const axisY = changetype<Axis>(axes);
 const axisX = changetype<Axis>(axes + 48);

@@ -127,15 +127,7 @@ function zeros(to: usize, n: i32): void {
 class Row {
   /** `taps` taps of one row of the kernel, a constant where this is inlined. */
   @inline
-  static taps(
-    taps: i32,
-    to: usize,
-    dy: usize,
-    x: usize,
-    g: Geometry,
-    pitch: i32,
-    rows: i32,
-  ): void {
+  static taps(taps: i32, to: usize, dy: usize, x: usize, g: Geometry, pitch: i32, rows: i32): void {
     let a0 = f32x4.splat(0);
     let a1 = a0;
     let a2 = a0;

@@ -14,7 +14,7 @@ export const sums: usize = ASC_FEATURE_SIMD ? memory.data(4096, 16) : 0;
  * dw: [wanted channels][area], from: [area] registers
  */
 export function addSums(dw: usize, from: usize, area: i32, wanted: i32): usize {
-  const filter = <usize>area << 2;
+  const filter = (<usize>area) << 2;
   let done = 0;
   if (wanted == 15) {
     const dw2 = dw + 2 * filter;
@@ -27,7 +27,7 @@ export function addSums(dw: usize, from: usize, area: i32, wanted: i32): usize {
       const low1 = v128.shuffle<f32>(t2, t3, 0, 4, 1, 5);
       const high0 = v128.shuffle<f32>(t0, t1, 2, 6, 3, 7);
       const high1 = v128.shuffle<f32>(t2, t3, 2, 6, 3, 7);
-      const at = <usize>done << 2;
+      const at = (<usize>done) << 2;
       add(dw + at, v128.shuffle<f64>(low0, low1, 0, 2));
       add(dw + at + filter, v128.shuffle<f64>(low0, low1, 1, 3));
       add(dw2 + at, v128.shuffle<f64>(high0, high1, 0, 2));
@@ -39,7 +39,7 @@ export function addSums(dw: usize, from: usize, area: i32, wanted: i32): usize {
     if (wanted & (1 << lane)) {
       let sum = from + (lane << 2);
       for (let t = done; t < area; t++) {
-        const at = dw + (<usize>t << 2);
+        const at = dw + ((<usize>t) << 2);
         store<f32>(at, load<f32>(at) + load<f32>(sum));
         sum += 16;
       }

@@ -29,6 +29,9 @@ export const TILE: i32 = 4;
 /** Channels' bytes of a tile. */
 const WIDTH: i32 = ASC_FEATURE_SIMD ? 16 : 8;
 
+/** Channels' bytes of a line that are computed before the next ones: their weights stay in the first-level cache. */
+const BLOCK: i32 = 256;
+
 /** A line of outputs; steps in bytes. */
 @unmanaged
 export class Line {
@@ -55,6 +58,10 @@ export class Line {
   across: i32;
   /** Bytes of channels. */
   bytes: i32;
+  /** One more tap, so far from the first (tiles of two taps). */
+  also: bool;
+  alsoSrc: i32;
+  alsoW: i32;
   /** Limits of the activation; none if low is -Infinity. */
   low: f32;
   high: f32;
@@ -81,8 +88,11 @@ export function tiles(l: Line): void {
   const wAlong = l.wAlong;
   const phases = min(step, along);
   const done = l.bytes & -WIDTH;
-  l.low = -Infinity;
-  l.high = Infinity;
+  // Three taps with step 2: tiles take the two even ones and the odd one at once.
+  const fused = step == 2 && along == 3;
+  l.also = fused;
+  l.alsoSrc = srcAlong;
+  l.alsoW = wAlong;
   l.srcAlong = step * srcAlong;
   l.wAlong = step * wAlong;
   for (let phase = 0; phase < phases; phase++) {
@@ -92,14 +102,17 @@ export function tiles(l: Line): void {
       l.src = src + t * srcAlong;
       l.w = w + t * wAlong;
       t += l.along * step;
-      if (t >= along && phase + 1 == phases) {
-        l.low = low;
-        l.high = high;
-      }
-      if (l.along == 1) tile1(l);
+      const last = t >= along && phase + 1 == phases;
+      l.low = fused || last ? low : -Infinity;
+      l.high = fused || last ? high : Infinity;
+      if (l.along == 3) tile3(l);
       else if (l.along == 2) tile2(l);
-      else tile3(l);
-      if (done < l.bytes) singles(l, done);
+      else if (!fused) tile1(l);
+      if (done < l.bytes) {
+        l.low = last ? low : -Infinity;
+        l.high = last ? high : Infinity;
+        singles(l, done);
+      }
       l.init = l.out;
       l.initStep = l.outStep;
     } while (t < along);
@@ -126,12 +139,11 @@ class Tile {
   @inline
   static run<V>(l: Line, taps: i32): void {
     const pair = !isVector<V>();
-    const out0 = l.out;
     const outStep = l.outStep;
-    const init0 = l.init;
     const initStep = l.initStep;
     const across = l.across;
     const srcAcross = l.srcAcross;
+    const w = l.w;
     const wAcross = l.wAcross;
     const bytes = l.bytes & -WIDTH;
     const clips = l.low > -Infinity;
@@ -145,17 +157,12 @@ class Tile {
     const p5 = p4 + p1;
     const q1 = l.wAlong;
     const q2 = q1 + q1;
-    for (let c = 0; c < bytes; c += WIDTH) {
-      let src = l.src + c;
-      const w = l.w + c;
-      let init = init0 + c;
-      let start = Lanes.splat<V>(0);
-      let start2 = start;
-      if (init0 && !initStep) {
-        start = load<V>(init);
-        if (pair) start2 = load<V>(init, sizeof<V>());
-      }
-      let out = out0 + c;
+    let block = 0;
+    do {
+      const stop = min(block + BLOCK, bytes);
+      let out = l.out;
+      let init = l.init;
+      let src = l.src;
       let left = l.n;
       let skip = 0;
       do {
@@ -167,121 +174,155 @@ class Tile {
           src -= skip * p1;
           left = TILE;
         }
-        let a0 = start;
-        let a1 = start;
-        let a2 = start;
-        let a3 = start;
-        let b0 = start2;
-        let b1 = start2;
-        let b2 = start2;
-        let b3 = start2;
-        if (initStep) {
-          a0 = load<V>(init);
-          if (pair) b0 = load<V>(init, sizeof<V>());
-          init += initStep;
-          a1 = load<V>(init);
-          if (pair) b1 = load<V>(init, sizeof<V>());
-          init += initStep;
-          a2 = load<V>(init);
-          if (pair) b2 = load<V>(init, sizeof<V>());
-          init += initStep;
-          a3 = load<V>(init);
-          if (pair) b3 = load<V>(init, sizeof<V>());
-          init += initStep;
-        }
-        let row = src;
-        let weights = w;
-        let k = across;
-        do {
-          const u0 = load<V>(weights);
-          const x0 = load<V>(row);
-          const x1 = load<V>(row + p1);
-          const x2 = load<V>(row + p2);
-          const x3 = load<V>(row + p3);
-          const x4 = taps > 1 ? load<V>(row + p4) : x0;
-          const x5 = taps > 2 ? load<V>(row + p5) : x0;
-          a0 = Lanes.mulAdd<V>(a0, x0, u0);
-          a1 = Lanes.mulAdd<V>(a1, x1, u0);
-          a2 = Lanes.mulAdd<V>(a2, x2, u0);
-          a3 = Lanes.mulAdd<V>(a3, x3, u0);
-          if (taps > 1) {
-            const u1 = load<V>(weights + q1);
-            a0 = Lanes.mulAdd<V>(a0, x1, u1);
-            a1 = Lanes.mulAdd<V>(a1, x2, u1);
-            a2 = Lanes.mulAdd<V>(a2, x3, u1);
-            a3 = Lanes.mulAdd<V>(a3, x4, u1);
+        for (let c = block; c < stop; c += WIDTH) {
+          let a0 = Lanes.splat<V>(0);
+          let a1 = a0;
+          let a2 = a0;
+          let a3 = a0;
+          let b0 = a0;
+          let b1 = a0;
+          let b2 = a0;
+          let b3 = a0;
+          if (init) {
+            let from = init + c;
+            a0 = load<V>(from);
+            if (pair) b0 = load<V>(from, sizeof<V>());
+            a1 = a0;
+            a2 = a0;
+            a3 = a0;
+            b1 = b0;
+            b2 = b0;
+            b3 = b0;
+            if (initStep) {
+              from += initStep;
+              a1 = load<V>(from);
+              if (pair) b1 = load<V>(from, sizeof<V>());
+              from += initStep;
+              a2 = load<V>(from);
+              if (pair) b2 = load<V>(from, sizeof<V>());
+              from += initStep;
+              a3 = load<V>(from);
+              if (pair) b3 = load<V>(from, sizeof<V>());
+            }
           }
-          if (taps > 2) {
-            const u2 = load<V>(weights + q2);
-            a0 = Lanes.mulAdd<V>(a0, x2, u2);
-            a1 = Lanes.mulAdd<V>(a1, x3, u2);
-            a2 = Lanes.mulAdd<V>(a2, x4, u2);
-            a3 = Lanes.mulAdd<V>(a3, x5, u2);
-          }
-          if (pair) {
-            const u0 = load<V>(weights, sizeof<V>());
-            const x0 = load<V>(row, sizeof<V>());
-            const x1 = load<V>(row + p1, sizeof<V>());
-            const x2 = load<V>(row + p2, sizeof<V>());
-            const x3 = load<V>(row + p3, sizeof<V>());
-            const x4 = taps > 1 ? load<V>(row + p4, sizeof<V>()) : x0;
-            const x5 = taps > 2 ? load<V>(row + p5, sizeof<V>()) : x0;
-            b0 = Lanes.mulAdd<V>(b0, x0, u0);
-            b1 = Lanes.mulAdd<V>(b1, x1, u0);
-            b2 = Lanes.mulAdd<V>(b2, x2, u0);
-            b3 = Lanes.mulAdd<V>(b3, x3, u0);
+          let row = src + c;
+          let weights = w + c;
+          let k = across;
+          do {
+            const u0 = load<V>(weights);
+            const x0 = load<V>(row);
+            const x1 = load<V>(row + p1);
+            const x2 = load<V>(row + p2);
+            const x3 = load<V>(row + p3);
+            const x4 = taps > 1 ? load<V>(row + p4) : x0;
+            const x5 = taps > 2 ? load<V>(row + p5) : x0;
+            a0 = Lanes.mulAdd<V>(a0, x0, u0);
+            a1 = Lanes.mulAdd<V>(a1, x1, u0);
+            a2 = Lanes.mulAdd<V>(a2, x2, u0);
+            a3 = Lanes.mulAdd<V>(a3, x3, u0);
             if (taps > 1) {
-              const u1 = load<V>(weights + q1, sizeof<V>());
-              b0 = Lanes.mulAdd<V>(b0, x1, u1);
-              b1 = Lanes.mulAdd<V>(b1, x2, u1);
-              b2 = Lanes.mulAdd<V>(b2, x3, u1);
-              b3 = Lanes.mulAdd<V>(b3, x4, u1);
+              const u1 = load<V>(weights + q1);
+              a0 = Lanes.mulAdd<V>(a0, x1, u1);
+              a1 = Lanes.mulAdd<V>(a1, x2, u1);
+              a2 = Lanes.mulAdd<V>(a2, x3, u1);
+              a3 = Lanes.mulAdd<V>(a3, x4, u1);
             }
             if (taps > 2) {
-              const u2 = load<V>(weights + q2, sizeof<V>());
-              b0 = Lanes.mulAdd<V>(b0, x2, u2);
-              b1 = Lanes.mulAdd<V>(b1, x3, u2);
-              b2 = Lanes.mulAdd<V>(b2, x4, u2);
-              b3 = Lanes.mulAdd<V>(b3, x5, u2);
+              const u2 = load<V>(weights + q2);
+              a0 = Lanes.mulAdd<V>(a0, x2, u2);
+              a1 = Lanes.mulAdd<V>(a1, x3, u2);
+              a2 = Lanes.mulAdd<V>(a2, x4, u2);
+              a3 = Lanes.mulAdd<V>(a3, x5, u2);
+            }
+            if (pair) {
+              const u0 = load<V>(weights, sizeof<V>());
+              const x0 = load<V>(row, sizeof<V>());
+              const x1 = load<V>(row + p1, sizeof<V>());
+              const x2 = load<V>(row + p2, sizeof<V>());
+              const x3 = load<V>(row + p3, sizeof<V>());
+              const x4 = taps > 1 ? load<V>(row + p4, sizeof<V>()) : x0;
+              const x5 = taps > 2 ? load<V>(row + p5, sizeof<V>()) : x0;
+              b0 = Lanes.mulAdd<V>(b0, x0, u0);
+              b1 = Lanes.mulAdd<V>(b1, x1, u0);
+              b2 = Lanes.mulAdd<V>(b2, x2, u0);
+              b3 = Lanes.mulAdd<V>(b3, x3, u0);
+              if (taps > 1) {
+                const u1 = load<V>(weights + q1, sizeof<V>());
+                b0 = Lanes.mulAdd<V>(b0, x1, u1);
+                b1 = Lanes.mulAdd<V>(b1, x2, u1);
+                b2 = Lanes.mulAdd<V>(b2, x3, u1);
+                b3 = Lanes.mulAdd<V>(b3, x4, u1);
+              }
+              if (taps > 2) {
+                const u2 = load<V>(weights + q2, sizeof<V>());
+                b0 = Lanes.mulAdd<V>(b0, x2, u2);
+                b1 = Lanes.mulAdd<V>(b1, x3, u2);
+                b2 = Lanes.mulAdd<V>(b2, x4, u2);
+                b3 = Lanes.mulAdd<V>(b3, x5, u2);
+              }
+            }
+            row += srcAcross;
+            weights += wAcross;
+          } while (--k);
+          if (taps == 2 && l.also) {
+            row = src + c + l.alsoSrc;
+            weights = w + c + l.alsoW;
+            k = across;
+            do {
+              const u0 = load<V>(weights);
+              a0 = Lanes.mulAdd<V>(a0, load<V>(row), u0);
+              a1 = Lanes.mulAdd<V>(a1, load<V>(row + p1), u0);
+              a2 = Lanes.mulAdd<V>(a2, load<V>(row + p2), u0);
+              a3 = Lanes.mulAdd<V>(a3, load<V>(row + p3), u0);
+              if (pair) {
+                const u0 = load<V>(weights, sizeof<V>());
+                b0 = Lanes.mulAdd<V>(b0, load<V>(row, sizeof<V>()), u0);
+                b1 = Lanes.mulAdd<V>(b1, load<V>(row + p1, sizeof<V>()), u0);
+                b2 = Lanes.mulAdd<V>(b2, load<V>(row + p2, sizeof<V>()), u0);
+                b3 = Lanes.mulAdd<V>(b3, load<V>(row + p3, sizeof<V>()), u0);
+              }
+              row += srcAcross;
+              weights += wAcross;
+            } while (--k);
+          }
+          if (clips) {
+            a0 = Lanes.clip<V>(a0, low, high);
+            a1 = Lanes.clip<V>(a1, low, high);
+            a2 = Lanes.clip<V>(a2, low, high);
+            a3 = Lanes.clip<V>(a3, low, high);
+            if (pair) {
+              b0 = Lanes.clip<V>(b0, low, high);
+              b1 = Lanes.clip<V>(b1, low, high);
+              b2 = Lanes.clip<V>(b2, low, high);
+              b3 = Lanes.clip<V>(b3, low, high);
             }
           }
-          row += srcAcross;
-          weights += wAcross;
-        } while (--k);
-        if (clips) {
-          a0 = Lanes.clip<V>(a0, low, high);
-          a1 = Lanes.clip<V>(a1, low, high);
-          a2 = Lanes.clip<V>(a2, low, high);
-          a3 = Lanes.clip<V>(a3, low, high);
-          if (pair) {
-            b0 = Lanes.clip<V>(b0, low, high);
-            b1 = Lanes.clip<V>(b1, low, high);
-            b2 = Lanes.clip<V>(b2, low, high);
-            b3 = Lanes.clip<V>(b3, low, high);
+          let to = out + c;
+          if (!skip) {
+            store<V>(to, a0);
+            if (pair) store<V>(to, b0, sizeof<V>());
           }
+          to += outStep;
+          if (skip < 2) {
+            store<V>(to, a1);
+            if (pair) store<V>(to, b1, sizeof<V>());
+          }
+          to += outStep;
+          if (skip < 3) {
+            store<V>(to, a2);
+            if (pair) store<V>(to, b2, sizeof<V>());
+          }
+          to += outStep;
+          store<V>(to, a3);
+          if (pair) store<V>(to, b3, sizeof<V>());
         }
-        if (!skip) {
-          store<V>(out, a0);
-          if (pair) store<V>(out, b0, sizeof<V>());
-        }
-        out += outStep;
-        if (skip < 2) {
-          store<V>(out, a1);
-          if (pair) store<V>(out, b1, sizeof<V>());
-        }
-        out += outStep;
-        if (skip < 3) {
-          store<V>(out, a2);
-          if (pair) store<V>(out, b2, sizeof<V>());
-        }
-        out += outStep;
-        store<V>(out, a3);
-        if (pair) store<V>(out, b3, sizeof<V>());
-        out += outStep;
+        out += TILE * outStep;
+        init += TILE * initStep;
         src += p4;
         left -= TILE;
       } while (left);
-    }
+      block = stop;
+    } while (block < bytes);
   }
 }
 
