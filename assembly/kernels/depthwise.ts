@@ -19,7 +19,8 @@
  *   ----+-----+---
  *     s | h h | s
  */
-import { Line, singles, TILE, tiles } from './depthwise_tiles';
+import { inTiles, Line, singles } from './depthwise_line';
+import { TILE } from './depthwise_tiles';
 import { Geometry } from './geometry';
 
 export { depthwise_backward_weight } from './depthwise_weight';
@@ -203,6 +204,6 @@ function set(
   l.across = down ? tapsX : tapsY;
   l.low = low;
   l.high = high;
-  if (n > 1 && l.across) tiles(l);
+  if (n > 1 && l.across) inTiles(l);
   else singles(l, 0);
 }
