@@ -2,7 +2,7 @@
  * Lines of outputs of the depthwise convolution (depthwise.ts): side by side in a row of the image, or one below the
  * other in a column. `along` is the dimension of the line, `across` the other one.
  */
-import { tiles, WIDTH } from './depthwise_tiles';
+import { tiles3, tiles21, WIDTH } from './depthwise_tiles';
 import { Lanes } from './math';
 
 /** A line of outputs that read the same taps; steps in bytes. */
@@ -34,7 +34,7 @@ export class Line {
   /** Limits of the activation; none if low is -Infinity. */
   low: f32;
   high: f32;
-  /** The pieces of a pass of tiles: the first tap of the piece of 3, 2 and 1 taps, or -1. */
+  /** The pieces of a pass of tiles: the first tap of that of 3, of 2 and of 1 taps, or -1. */
   first3: i32;
   first2: i32;
   first1: i32;
@@ -42,36 +42,41 @@ export class Line {
 
 /**
  * At least TILE outputs, in tiles. With a step of 2 the even taps come first, then the odd ones: each of these are
- * neighbours in the columns that they read, so tiles are the same as with a step of 1. A pass has at most one piece of 3
- * taps, one of 2 and one of 1: 5 taps are one pass, 7 are 3 + 2 and 2. Between passes the sums rest in the output.
+ * neighbours in the columns that they read, so tiles are the same as with a step of 1. They are
+ * cut into pieces, 5 into 3 + 2, 7 into 3 + 2 + 2: a pass is one of 3 taps, or of 2, 1 or both. Between passes the sums
+ * rest in the output.
  */
 export function inTiles(l: Line): void {
   const step = l.step;
   const along = l.along;
   const low = l.low;
+  const phases = min(step, along);
   l.low = -Infinity;
   l.first3 = -1;
   l.first2 = -1;
   l.first1 = -1;
-  for (let phase = 0; phase < min(step, along); phase++) {
+  for (let phase = 0; phase < phases; phase++) {
     let t = phase;
     do {
       const left = (along - t + step - 1) / step;
       const taps = left > 4 ? 3 : left == 4 ? 2 : left;
-      if ((taps == 3 ? l.first3 : taps == 2 ? l.first2 : l.first1) >= 0) pass(l);
+      // What is collected goes first, unless it is 2 taps and this is the 1 that goes with them.
+      if (l.first1 >= 0 || (l.first2 >= 0 && taps > 1)) pass(l);
       if (taps == 3) l.first3 = t;
       else if (taps == 2) l.first2 = t;
       else l.first1 = t;
       t += taps * step;
+      if (t >= along && phase + 1 == phases) l.low = low;
+      if (taps == 3) pass(l);
     } while (t < along);
   }
-  l.low = low;
-  pass(l);
+  if (l.first2 >= 0 || l.first1 >= 0) pass(l);
 }
 
 /** The pieces that were collected: channels that fill tiles, then those that are left over. */
 function pass(l: Line): void {
-  tiles(l);
+  if (l.first3 >= 0) tiles3(l);
+  else tiles21(l);
   const done = l.bytes & -WIDTH;
   if (done < l.bytes) {
     const low = l.low;

@@ -28,15 +28,21 @@ export const WIDTH: i32 = ASC_FEATURE_SIMD ? 16 : 8;
 /** Channels' bytes of a line that are computed before the next ones: their weights stay in the first-level cache. */
 const BLOCK: i32 = 256;
 
-/** The pieces of a pass, for as many of the channels as fill tiles. At least TILE outputs. */
-export function tiles(l: Line): void {
-  if (ASC_FEATURE_SIMD) Tile.pass<v128>(l);
-  else Tile.pass<f32>(l);
+/** A piece of 3 taps, for as many of the channels as fill tiles. At least TILE outputs. */
+export function tiles3(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.pass<v128>(l, true);
+  else Tile.pass<f32>(l, true);
+}
+
+/** A piece of 2 taps, one of 1 tap, or both. */
+export function tiles21(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.pass<v128>(l, false);
+  else Tile.pass<f32>(l, false);
 }
 
 class Tile {
   @inline
-  static pass<V>(l: Line): void {
+  static pass<V>(l: Line, three: bool): void {
     const pair = !isVector<V>();
     const outStep = l.outStep;
     const initStep = l.initStep;
@@ -109,7 +115,7 @@ class Tile {
               if (pair) b3 = load<V>(from, sizeof<V>());
             }
           }
-          if (first3 >= 0) {
+          if (three) {
             let row = src + c + first3 * srcAlong;
             let weights = w + c + first3 * wAlong;
             let k = across;
@@ -146,7 +152,7 @@ class Tile {
               weights += wAcross;
             } while (--k);
           }
-          if (first2 >= 0) {
+          if (!three && first2 >= 0) {
             let row = src + c + first2 * srcAlong;
             let weights = w + c + first2 * wAlong;
             let k = across;
@@ -179,7 +185,7 @@ class Tile {
               weights += wAcross;
             } while (--k);
           }
-          if (first1 >= 0) {
+          if (!three && first1 >= 0) {
             let row = src + c + first1 * srcAlong;
             let weights = w + c + first1 * wAlong;
             let k = across;
