@@ -34,7 +34,7 @@ export class Line {
   /** Limits of the activation; none if low is -Infinity. */
   low: f32;
   high: f32;
-  /** The pieces of a pass of tiles: the first tap of that of 3, of 2 and of 1 taps, or -1. */
+  /** The pieces of a pass of tiles: the first tap of the piece of 3, 2 and 1 taps, or -1. */
   first3: i32;
   first2: i32;
   first1: i32;

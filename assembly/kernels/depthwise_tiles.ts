@@ -49,30 +49,29 @@ class Tile {
     const across = l.across;
     const srcAlong = l.srcAlong;
     const srcAcross = l.srcAcross;
-    const w = l.w;
     const wAlong = l.wAlong;
     const wAcross = l.wAcross;
-    const first3 = l.first3;
     const first2 = l.first2;
     const first1 = l.first1;
     const bytes = l.bytes & -WIDTH;
     const clips = l.low > -Infinity;
     const low = Lanes.splat<V>(l.low);
     const high = Lanes.splat<V>(l.high);
-    // From the first place that a tile reads to the others.
+    // From one place that a tile reads to the next.
     const p1 = l.step * srcAlong;
-    const p2 = p1 + p1;
-    const p3 = p2 + p1;
-    const p4 = p2 + p2;
-    const p5 = p4 + p1;
     const q1 = l.step * wAlong;
-    const q2 = q1 + q1;
+    // The piece of 3 or 2 taps, and from there to that of 1.
+    const first = three ? l.first3 : first2 >= 0 ? first2 : first1;
+    const srcFirst = l.src + first * srcAlong;
+    const wFirst = l.w + first * wAlong;
+    const src1 = (first1 - first) * srcAlong;
+    const w1 = (first1 - first) * wAlong;
     let block = 0;
     do {
       const stop = min(block + BLOCK, bytes);
       let out = l.out;
       let init = l.init;
-      let src = l.src;
+      let src = srcFirst;
       let left = l.n;
       let skip = 0;
       do {
@@ -116,101 +115,140 @@ class Tile {
             }
           }
           if (three) {
-            let row = src + c + first3 * srcAlong;
-            let weights = w + c + first3 * wAlong;
+            let row = src + c;
+            let weights = wFirst + c;
             let k = across;
             do {
               const u0 = load<V>(weights);
-              const u1 = load<V>(weights + q1);
-              const u2 = load<V>(weights + q2);
+              const v0 = pair ? load<V>(weights, sizeof<V>()) : u0;
+              weights += q1;
+              const u1 = load<V>(weights);
+              const v1 = pair ? load<V>(weights, sizeof<V>()) : u1;
+              weights += q1;
+              const u2 = load<V>(weights);
+              const v2 = pair ? load<V>(weights, sizeof<V>()) : u2;
               const x0 = load<V>(row);
-              const x1 = load<V>(row + p1);
-              const x2 = load<V>(row + p2);
-              const x3 = load<V>(row + p3);
-              const x4 = load<V>(row + p4);
-              const x5 = load<V>(row + p5);
-              a0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(a0, x0, u0), x1, u1), x2, u2);
-              a1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(a1, x1, u0), x2, u1), x3, u2);
-              a2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(a2, x2, u0), x3, u1), x4, u2);
-              a3 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(a3, x3, u0), x4, u1), x5, u2);
+              const y0 = pair ? load<V>(row, sizeof<V>()) : x0;
+              row += p1;
+              const x1 = load<V>(row);
+              const y1 = pair ? load<V>(row, sizeof<V>()) : x1;
+              row += p1;
+              const x2 = load<V>(row);
+              const y2 = pair ? load<V>(row, sizeof<V>()) : x2;
+              row += p1;
+              const x3 = load<V>(row);
+              const y3 = pair ? load<V>(row, sizeof<V>()) : x3;
+              row += p1;
+              const x4 = load<V>(row);
+              const y4 = pair ? load<V>(row, sizeof<V>()) : x4;
+              row += p1;
+              const x5 = load<V>(row);
+              const y5 = pair ? load<V>(row, sizeof<V>()) : x5;
+              a0 = Lanes.mulAdd<V>(a0, x0, u0);
+              a1 = Lanes.mulAdd<V>(a1, x1, u0);
+              a2 = Lanes.mulAdd<V>(a2, x2, u0);
+              a3 = Lanes.mulAdd<V>(a3, x3, u0);
+              a0 = Lanes.mulAdd<V>(a0, x1, u1);
+              a1 = Lanes.mulAdd<V>(a1, x2, u1);
+              a2 = Lanes.mulAdd<V>(a2, x3, u1);
+              a3 = Lanes.mulAdd<V>(a3, x4, u1);
+              a0 = Lanes.mulAdd<V>(a0, x2, u2);
+              a1 = Lanes.mulAdd<V>(a1, x3, u2);
+              a2 = Lanes.mulAdd<V>(a2, x4, u2);
+              a3 = Lanes.mulAdd<V>(a3, x5, u2);
               if (pair) {
-                const u0 = load<V>(weights, sizeof<V>());
-                const u1 = load<V>(weights + q1, sizeof<V>());
-                const u2 = load<V>(weights + q2, sizeof<V>());
-                const x0 = load<V>(row, sizeof<V>());
-                const x1 = load<V>(row + p1, sizeof<V>());
-                const x2 = load<V>(row + p2, sizeof<V>());
-                const x3 = load<V>(row + p3, sizeof<V>());
-                const x4 = load<V>(row + p4, sizeof<V>());
-                const x5 = load<V>(row + p5, sizeof<V>());
-                b0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(b0, x0, u0), x1, u1), x2, u2);
-                b1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(b1, x1, u0), x2, u1), x3, u2);
-                b2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(b2, x2, u0), x3, u1), x4, u2);
-                b3 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(Lanes.mulAdd<V>(b3, x3, u0), x4, u1), x5, u2);
+                b0 = Lanes.mulAdd<V>(b0, y0, v0);
+                b1 = Lanes.mulAdd<V>(b1, y1, v0);
+                b2 = Lanes.mulAdd<V>(b2, y2, v0);
+                b3 = Lanes.mulAdd<V>(b3, y3, v0);
+                b0 = Lanes.mulAdd<V>(b0, y1, v1);
+                b1 = Lanes.mulAdd<V>(b1, y2, v1);
+                b2 = Lanes.mulAdd<V>(b2, y3, v1);
+                b3 = Lanes.mulAdd<V>(b3, y4, v1);
+                b0 = Lanes.mulAdd<V>(b0, y2, v2);
+                b1 = Lanes.mulAdd<V>(b1, y3, v2);
+                b2 = Lanes.mulAdd<V>(b2, y4, v2);
+                b3 = Lanes.mulAdd<V>(b3, y5, v2);
               }
-              row += srcAcross;
-              weights += wAcross;
+              row += srcAcross - 5 * p1;
+              weights += wAcross - 2 * q1;
             } while (--k);
           }
           if (!three && first2 >= 0) {
-            let row = src + c + first2 * srcAlong;
-            let weights = w + c + first2 * wAlong;
+            let row = src + c;
+            let weights = wFirst + c;
             let k = across;
             do {
               const u0 = load<V>(weights);
-              const u1 = load<V>(weights + q1);
+              const v0 = pair ? load<V>(weights, sizeof<V>()) : u0;
+              weights += q1;
+              const u1 = load<V>(weights);
+              const v1 = pair ? load<V>(weights, sizeof<V>()) : u1;
               const x0 = load<V>(row);
-              const x1 = load<V>(row + p1);
-              const x2 = load<V>(row + p2);
-              const x3 = load<V>(row + p3);
-              const x4 = load<V>(row + p4);
-              a0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a0, x0, u0), x1, u1);
-              a1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a1, x1, u0), x2, u1);
-              a2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a2, x2, u0), x3, u1);
-              a3 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a3, x3, u0), x4, u1);
+              const y0 = pair ? load<V>(row, sizeof<V>()) : x0;
+              row += p1;
+              const x1 = load<V>(row);
+              const y1 = pair ? load<V>(row, sizeof<V>()) : x1;
+              row += p1;
+              const x2 = load<V>(row);
+              const y2 = pair ? load<V>(row, sizeof<V>()) : x2;
+              row += p1;
+              const x3 = load<V>(row);
+              const y3 = pair ? load<V>(row, sizeof<V>()) : x3;
+              row += p1;
+              const x4 = load<V>(row);
+              const y4 = pair ? load<V>(row, sizeof<V>()) : x4;
+              a0 = Lanes.mulAdd<V>(a0, x0, u0);
+              a1 = Lanes.mulAdd<V>(a1, x1, u0);
+              a2 = Lanes.mulAdd<V>(a2, x2, u0);
+              a3 = Lanes.mulAdd<V>(a3, x3, u0);
+              a0 = Lanes.mulAdd<V>(a0, x1, u1);
+              a1 = Lanes.mulAdd<V>(a1, x2, u1);
+              a2 = Lanes.mulAdd<V>(a2, x3, u1);
+              a3 = Lanes.mulAdd<V>(a3, x4, u1);
               if (pair) {
-                const u0 = load<V>(weights, sizeof<V>());
-                const u1 = load<V>(weights + q1, sizeof<V>());
-                const x0 = load<V>(row, sizeof<V>());
-                const x1 = load<V>(row + p1, sizeof<V>());
-                const x2 = load<V>(row + p2, sizeof<V>());
-                const x3 = load<V>(row + p3, sizeof<V>());
-                const x4 = load<V>(row + p4, sizeof<V>());
-                b0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b0, x0, u0), x1, u1);
-                b1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b1, x1, u0), x2, u1);
-                b2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b2, x2, u0), x3, u1);
-                b3 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b3, x3, u0), x4, u1);
+                b0 = Lanes.mulAdd<V>(b0, y0, v0);
+                b1 = Lanes.mulAdd<V>(b1, y1, v0);
+                b2 = Lanes.mulAdd<V>(b2, y2, v0);
+                b3 = Lanes.mulAdd<V>(b3, y3, v0);
+                b0 = Lanes.mulAdd<V>(b0, y1, v1);
+                b1 = Lanes.mulAdd<V>(b1, y2, v1);
+                b2 = Lanes.mulAdd<V>(b2, y3, v1);
+                b3 = Lanes.mulAdd<V>(b3, y4, v1);
               }
-              row += srcAcross;
-              weights += wAcross;
+              row += srcAcross - 4 * p1;
+              weights += wAcross - 1 * q1;
             } while (--k);
           }
           if (!three && first1 >= 0) {
-            let row = src + c + first1 * srcAlong;
-            let weights = w + c + first1 * wAlong;
+            let row = src + c + src1;
+            let weights = wFirst + c + w1;
             let k = across;
             do {
               const u0 = load<V>(weights);
+              const v0 = pair ? load<V>(weights, sizeof<V>()) : u0;
               const x0 = load<V>(row);
-              const x1 = load<V>(row + p1);
-              const x2 = load<V>(row + p2);
-              const x3 = load<V>(row + p3);
+              const y0 = pair ? load<V>(row, sizeof<V>()) : x0;
+              row += p1;
+              const x1 = load<V>(row);
+              const y1 = pair ? load<V>(row, sizeof<V>()) : x1;
+              row += p1;
+              const x2 = load<V>(row);
+              const y2 = pair ? load<V>(row, sizeof<V>()) : x2;
+              row += p1;
+              const x3 = load<V>(row);
+              const y3 = pair ? load<V>(row, sizeof<V>()) : x3;
               a0 = Lanes.mulAdd<V>(a0, x0, u0);
               a1 = Lanes.mulAdd<V>(a1, x1, u0);
               a2 = Lanes.mulAdd<V>(a2, x2, u0);
               a3 = Lanes.mulAdd<V>(a3, x3, u0);
               if (pair) {
-                const u0 = load<V>(weights, sizeof<V>());
-                const x0 = load<V>(row, sizeof<V>());
-                const x1 = load<V>(row + p1, sizeof<V>());
-                const x2 = load<V>(row + p2, sizeof<V>());
-                const x3 = load<V>(row + p3, sizeof<V>());
-                b0 = Lanes.mulAdd<V>(b0, x0, u0);
-                b1 = Lanes.mulAdd<V>(b1, x1, u0);
-                b2 = Lanes.mulAdd<V>(b2, x2, u0);
-                b3 = Lanes.mulAdd<V>(b3, x3, u0);
+                b0 = Lanes.mulAdd<V>(b0, y0, v0);
+                b1 = Lanes.mulAdd<V>(b1, y1, v0);
+                b2 = Lanes.mulAdd<V>(b2, y2, v0);
+                b3 = Lanes.mulAdd<V>(b3, y3, v0);
               }
-              row += srcAcross;
+              row += srcAcross - 3 * p1;
               weights += wAcross;
             } while (--k);
           }
@@ -247,7 +285,7 @@ class Tile {
         }
         out += TILE * outStep;
         init += TILE * initStep;
-        src += p4;
+        src += TILE * p1;
         left -= TILE;
       } while (left);
       block = stop;
