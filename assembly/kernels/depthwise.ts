@@ -145,22 +145,33 @@ function plane(
     const inside = tall && i >= y.from && i < y.to;
     let j = 0;
     while (j < x.n) {
-      let n = 1;
-      if (j == x.from && wide) {
-        n = wide;
-        set(l, i, j, n, false, out, width, src, w, g.kernelW, init, each, low, high);
-      } else if (i == y.from && inside) {
-        set(l, i, j, y.to - i, true, out, width, src, w, g.kernelW, init, each, low, high);
-      } else if (!inside) {
-        set(l, i, j, 1, false, out, width, src, w, g.kernelW, init, each, low, high);
+      const across = wide && j == x.from;
+      const down = inside && !across;
+      if (!down || i == y.from) {
+        compute(
+          l,
+          i,
+          j,
+          down ? y.to - i : across ? wide : 1,
+          down,
+          out,
+          width,
+          src,
+          w,
+          g.kernelW,
+          init,
+          each,
+          low,
+          high,
+        );
       }
-      j += n;
+      j += across ? wide : 1;
     }
   }
 }
 
 /** Computes the line of n outputs that begins with [i, j] of the plane and goes right, or down. */
-function set(
+function compute(
   l: Line,
   i: i32,
   j: i32,

@@ -229,25 +229,26 @@ class Taps {
         }
       }
       const tap = ky * g.kernelW + kx;
-      put<V>(dw, tap, a0, b0, filter, wanted > 1);
-      if (taps > 1) put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
-      if (taps > 2) put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
+      Taps.put<V>(dw, tap, a0, b0, filter, wanted > 1);
+      if (taps > 1) Taps.put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
+      if (taps > 2) Taps.put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
     }
   }
-}
 
-/**
- * One tap of two registers: added to dw where they are single channels, `filter` bytes apart, the second of them only if
- * `both`; kept for depthwise_sums.ts else.
- */
-function put<V>(dw: usize, tap: i32, a: V, b: V, filter: i32, both: bool): void {
-  if (isVector<V>()) {
-    const to = sums + (tap << 4);
-    store<V>(to, a);
-    store<V>(to, b, SUMS << 4);
-  } else {
-    const to = dw + (tap << 2);
-    store<f32>(to, load<f32>(to) + a);
-    if (both) store<f32>(to + filter, load<f32>(to + filter) + b);
+  /**
+   * One tap of two registers: added to dw where they are single channels, `filter` bytes apart, the second of them only
+   * if `both`; kept for depthwise_sums.ts else.
+   */
+  @inline
+  static put<V>(dw: usize, tap: i32, a: V, b: V, filter: i32, both: bool): void {
+    if (isVector<V>()) {
+      const to = sums + (tap << 4);
+      store<V>(to, a);
+      store<V>(to, b, SUMS << 4);
+    } else {
+      const to = dw + (tap << 2);
+      store<f32>(to, load<f32>(to) + a);
+      if (both) store<f32>(to + filter, load<f32>(to + filter) + b);
+    }
   }
 }
