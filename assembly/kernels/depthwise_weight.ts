@@ -1,22 +1,16 @@
 /**
  * Weight gradient of the depthwise convolution, for all channels or for a list of them.
  *
- * The work is cut into one row of the kernel (ky), up to 3 or 7 of its taps, some channels, and a band of output rows:
- * then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache from
- * one ky and one register to the next. Two forms:
+ * The work is cut into one row of the kernel (ky), 2 or 3 of its taps, two registers of channels, and a band of output
+ * rows: then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache
+ * from one ky and one register to the next. Positions whose taps are all inside the image take no test:
  *
- *   pair     two registers, 8 neighbouring channels (scalar: any 2 channels): 2 x up to 3 sums, a load of dy and one
- *            of x for each tap. Positions whose taps are all inside the image take no test.
+ *     a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
+ *     b0..b2 += the same of the second register
  *
- *              a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
- *
- *   gather   one register of any 4 channels, filled lane by lane, so that a sparse list pays for itself only. A
- *            register of x is worth more uses the dearer it is: a window of up to 7 columns slides along the image,
- *            one new column a step, `stride` steps to the next ox. A column outside the image is a zero in it.
- *
- *              a0..a6 += dy[oy, ox] * (x0 x1 x2 x3 x4 x5 x6) <- next column
- *
- * Both add a channel's products in the same order, so which of them is used never shows.
+ * Scalar: a register is one channel, any two of the list are a pair. SIMD: eight neighbouring channels are a pair; those
+ * of a list that are no neighbours are packed first (depthwise_packed.ts). All add a channel's products in the same
+ * order, so which of them is used never shows.
  */
 import { packed, packs } from './depthwise_packed';
 import { addSums, SUMS, sums } from './depthwise_sums';
@@ -41,7 +35,7 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
       const at = dw + j * filter;
       const first = offset(channels, j);
       if (ASC_FEATURE_SIMD) {
-        // Which of the next eight channels are wanted. From four on, computing all eight costs less than a gather.
+        // Which of the next eight channels are wanted. From four on, computing all eight costs less than to pack them.
         let wanted = 0;
         let count = 0;
         while (count < 8 && j + count < n) {
@@ -95,16 +89,14 @@ function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, wanted
   let kx = 0;
   while (kx < g.kernelW) {
     const left = g.kernelW - kx;
-    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers.
+    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers. Of
+    // a kernel of one column the second tap is thrown away.
     if (left == 3 || left >= 5) {
       Taps.pair<V>(3, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
       kx += 3;
-    } else if (left >= 2) {
+    } else {
       Taps.pair<V>(2, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
       kx += 2;
-    } else {
-      Taps.pair<V>(1, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
-      kx += 1;
     }
   }
 }
@@ -151,7 +143,7 @@ class Taps {
         let ox = 0;
         while (ox < outW) {
           if (ox == start) {
-            if (!isVector<V>() && taps > 1 && g.strideW == 1) {
+            if (!isVector<V>() && g.strideW == 1) {
               // Two positions a turn: few operations of an interpreter for each product.
               const p2 = 2 * pixel;
               const p3 = 3 * pixel;
@@ -186,11 +178,9 @@ class Taps {
               let at = from;
               a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
               b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
-              if (taps > 1) {
-                at += pixel;
-                a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
-                b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
-              }
+              at += pixel;
+              a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+              b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
               if (taps > 2) {
                 at += pixel;
                 a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
@@ -209,12 +199,10 @@ class Taps {
             a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
             b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
           }
-          if (taps > 1) {
-            at += pixel;
-            if (<u32>++column < <u32>inW) {
-              a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
-              b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
-            }
+          at += pixel;
+          if (<u32>++column < <u32>inW) {
+            a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+            b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
           }
           if (taps > 2) {
             at += pixel;
@@ -230,7 +218,7 @@ class Taps {
       }
       const tap = ky * g.kernelW + kx;
       Taps.put<V>(dw, tap, a0, b0, filter, wanted > 1);
-      if (taps > 1) Taps.put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
+      if (taps > 2 || kx + 1 < g.kernelW) Taps.put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
       if (taps > 2) Taps.put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
     }
   }
