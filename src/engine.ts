@@ -133,6 +133,19 @@ export class Engine {
     }
   }
 
+  /** Runs the job to its end step by step; `spent` hears the milliseconds of each step (assembly/engine/program.ts). */
+  profile(host: JobHost, spent: (code: number, operator: number, milliseconds: number) => void): void {
+    for (;;) {
+      const begun = performance.now();
+      const status = this.#exports.step(1);
+      const milliseconds = performance.now() - begun;
+      if (status < 0) throw this.#error(status);
+      spent(this.control.get('stepCode'), this.control.get('stepOperator'), milliseconds);
+      if (status === DONE) return;
+      this.#answer(status, host);
+    }
+  }
+
   #answer(status: number, host: JobHost): void {
     if (status === YIELD) return;
     const { control } = this;
