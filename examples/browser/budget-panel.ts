@@ -1,0 +1,76 @@
+import { bytes, count } from '../../src/format.js';
+import type { App } from './app.js';
+import { byId, say } from './dom.js';
+
+/** Stops of the compute slider, in percent of the full backward pass. */
+const PERCENT = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100];
+
+/** Stops of the memory slider, in bytes: two to each doubling, from 8 KB to what training everything takes. */
+function memoryStops(most: number): number[] {
+  const stops: number[] = [];
+  for (let size = 8192; ; size *= 2) {
+    stops.push(size, size * 1.5);
+    if (size * 1.5 >= most) return stops;
+  }
+}
+
+const nearest = (stops: readonly number[], value: number) =>
+  stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(stops[best]! - value) ? i : best), 0);
+
+/** Two sliders, and beside each what would be used of it. */
+export function mountBudgets(app: App): void {
+  const { state } = app;
+  const memory = byId<HTMLInputElement>('memory');
+  const compute = byId<HTMLInputElement>('compute');
+  let sizes = memoryStops(1 << 20);
+  app.errorsOf('budget', byId('budget-error'));
+
+  const place = () => {
+    sizes = memoryStops(app.networks.info.memory.fulltrainBackwardBytes);
+    memory.max = String(sizes.length - 1);
+    compute.max = String(PERCENT.length - 1);
+    memory.value = String(nearest(sizes, state.budgets.memory));
+    compute.value = String(nearest(PERCENT, state.budgets.compute * 100));
+    read();
+  };
+  const read = () => {
+    const size = sizes[Number(memory.value)]!;
+    const percent = PERCENT[Number(compute.value)]!;
+    state.budgets = { memory: size, compute: percent / 100 };
+    say(byId('memory-value'), bytes(size));
+    say(byId('compute-value'), `${percent}%`);
+    memory.setAttribute('aria-valuetext', bytes(size));
+    compute.setAttribute('aria-valuetext', `${percent} percent of a full backward pass`);
+  };
+  for (const slider of [memory, compute]) {
+    slider.addEventListener('input', () => {
+      read();
+      state.changed('budgets');
+    });
+  }
+  state.on('model', place);
+  state.on('training', () => {
+    memory.disabled = compute.disabled = state.training !== undefined;
+  });
+  state.on('plan', () => {
+    const { plan } = state;
+    const fill = (id: string, share: number) => {
+      byId(id).style.width = `${Math.min(100, 100 * share)}%`;
+    };
+    if (!plan) {
+      for (const id of ['memory-used', 'compute-used']) say(byId(id), '–');
+      for (const id of ['memory-fill', 'compute-fill']) fill(id, 0);
+      say(byId('peak'), '');
+      return;
+    }
+    const { budgets, macs } = plan;
+    say(byId('memory-used'), `${bytes(plan.memory.backwardBytes)} would be used`);
+    say(byId('compute-used'), `${count(macs.backward)} of ${count(budgets.backwardMacs)} MACs a sample`);
+    fill('memory-fill', plan.memory.backwardBytes / budgets.memoryBytes);
+    fill('compute-fill', macs.backward / budgets.backwardMacs);
+    say(
+      byId('peak'),
+      `${bytes(plan.memory.peakBytes)} in all, with model and activations. Choosing took ${Math.round(plan.time.fisherMs)} ms.`,
+    );
+  });
+}

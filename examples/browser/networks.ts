@@ -1,0 +1,138 @@
+import {
+  type AdaptReport,
+  type Classification,
+  type InspectReport,
+  type Progress,
+  type RawImage,
+  type Sample,
+  type SelectReport,
+  TinyTrain,
+} from 'tinytrain';
+import type { Budgets } from './state.js';
+
+export interface ModelOptions {
+  mean?: number[];
+  std?: number[];
+}
+
+/** One network; its jobs run one after the other. */
+class Lane {
+  network: TinyTrain | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<T>(job: (network: TinyTrain) => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(() => {
+      if (!this.network) throw new Error('no model is loaded');
+      return job(this.network);
+    });
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}
+
+/** What the same picture is to the network before and after adapting; null where there is no answer (yet). */
+export interface Verdict {
+  before: Classification | null;
+  after: Classification | null;
+}
+
+/** The model twice: as it came, with prototypes alone, and as it is adapted. So both can be asked at any moment. */
+export class Networks {
+  readonly #before = new Lane();
+  readonly #after = new Lane();
+  #selecting: AbortController | undefined;
+  #training = false;
+  #beforeReady = false;
+  #afterReady = false;
+  info!: InspectReport;
+
+  /** Replaces the model; one that is refused changes nothing. */
+  async load(bytes: Uint8Array, options: ModelOptions = {}): Promise<void> {
+    this.#selecting?.abort();
+    const [before, after] = await Promise.all([TinyTrain.load(bytes, options), TinyTrain.load(bytes, options)]);
+    const info = await after.inspect();
+    this.#before.network = before;
+    this.#after.network = after;
+    this.#beforeReady = this.#afterReady = false;
+    this.info = info;
+  }
+
+  /** Prototypes of the network as it came; with no samples, there are none. */
+  async prototypes(support: Sample[]): Promise<boolean> {
+    this.#beforeReady = false;
+    if (support.length === 0) return false;
+    await this.#before.run((network) => network.adapt(support, { method: 'none' }));
+    this.#beforeReady = true;
+    return true;
+  }
+
+  /** What would be trained; a later call puts an earlier one to an end (it gives undefined). */
+  async select(
+    support: Sample[],
+    budgets: Budgets,
+  ): Promise<{ plan: SelectReport; information: Record<string, Float32Array> } | undefined> {
+    this.#selecting?.abort();
+    const controller = new AbortController();
+    this.#selecting = controller;
+    const { signal } = controller;
+    try {
+      return await this.#after.run(async (network) => {
+        signal.throwIfAborted();
+        const plan = await network.select(support, { ...budgets, signal });
+        return { plan, information: await network.information() };
+      });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  /** Adapts; the patch that comes out is in force. */
+  async adapt(
+    support: Sample[],
+    budgets: Budgets,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<{ report: AdaptReport; patch: Uint8Array }> {
+    this.#selecting?.abort();
+    return this.#after.run(async (network) => {
+      this.#training = true;
+      try {
+        const report = await network.adapt(support, { ...budgets, onProgress, signal });
+        this.#afterReady = true;
+        return { report, patch: await network.patch() };
+      } finally {
+        this.#training = false;
+      }
+    });
+  }
+
+  async apply(patch: Uint8Array): Promise<void> {
+    await this.#after.run((network) => network.apply(patch));
+    this.#afterReady = true;
+  }
+
+  async reset(): Promise<void> {
+    await this.#after.run((network) => network.reset());
+    this.#afterReady = false;
+  }
+
+  /** Asks both networks; the one that is being trained is not asked. */
+  async classify(image: RawImage): Promise<Verdict> {
+    const ask = (lane: Lane, ready: boolean) => (ready ? lane.run((network) => network.classify(image)) : null);
+    const [before, after] = await Promise.all([
+      ask(this.#before, this.#beforeReady),
+      ask(this.#after, this.#afterReady && !this.#training),
+    ]);
+    return { before, after };
+  }
+}
+
+/** Probabilities of the classes: softmax over temperature times cosine, as in training. */
+export function confidence({ scores }: Classification, temperature = 10): Record<string, number> {
+  const names = Object.keys(scores);
+  const peak = Math.max(...Object.values(scores));
+  const weights = names.map((name) => Math.exp(temperature * (scores[name]! - peak)));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return Object.fromEntries(names.map((name, i) => [name, weights[i]! / sum]));
+}

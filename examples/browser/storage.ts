@@ -1,0 +1,84 @@
+import type { AdaptReport } from 'tinytrain';
+import type { App } from './app.js';
+import { byId, say, settled, words } from './dom.js';
+import type { ModelOptions } from './networks.js';
+import { pictureOf } from './pictures.js';
+import type { Budgets } from './state.js';
+
+/** Everything that a reload brings back; it stays in this browser. */
+interface Kept {
+  model?: { name: string; bytes: Uint8Array; options: ModelOptions };
+  classes: { name: string; pictures: Blob[] }[];
+  heldOut: { label: string; picture: Blob }[];
+  budgets: Budgets;
+  adapted?: { patch: Uint8Array; report?: AdaptReport; stale: boolean };
+}
+
+const STORE = 'kept';
+const KEY = 'last';
+
+function request<T>(work: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    work.onsuccess = () => resolve(work.result);
+    work.onerror = () => reject(work.error);
+  });
+}
+
+let database: Promise<IDBDatabase> | undefined;
+
+function open(): Promise<IDBDatabase> {
+  if (!database) {
+    const opening = indexedDB.open('tinytrain', 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+    database = request(opening);
+  }
+  return database;
+}
+
+async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
+  return (await open()).transaction(STORE, mode).objectStore(STORE);
+}
+
+/** Puts back what was kept; what cannot be used any more is named and left out. */
+export async function restore(app: App): Promise<void> {
+  const kept = (await request((await store('readonly')).get(KEY))) as Kept | undefined;
+  if (!kept) return;
+  const { state } = app;
+  state.budgets = kept.budgets;
+  if (kept.model) await app.useModel({ ...kept.model, own: true });
+  const { input } = app.networks.info.model;
+  state.classes = [];
+  for (const { name, pictures } of kept.classes) {
+    const klass = state.addClass(name);
+    for (const blob of pictures) klass.pictures.push(await pictureOf(blob, input));
+  }
+  for (const { label, picture } of kept.heldOut) {
+    state.heldOut.push({ label, picture: await pictureOf(picture, input) });
+  }
+  if (kept.adapted) await app.usePatch(kept.adapted.patch, kept.adapted);
+}
+
+/** Keeps classes, budgets, model and patch from now on. */
+export function keep(app: App): void {
+  const { state } = app;
+  const line = byId('kept');
+  const write = async () => {
+    const { classes, heldOut, budgets, adapted } = state;
+    const { own, ...model } = app.model;
+    const kept: Kept = {
+      ...(own && { model }),
+      classes: classes.map(({ name, pictures }) => ({ name, pictures: pictures.map((p) => p.blob) })),
+      heldOut: heldOut.map(({ label, picture }) => ({ label, picture: picture.blob })),
+      budgets,
+      adapted,
+    };
+    try {
+      await request((await store('readwrite')).put(kept, KEY));
+      say(line, 'Kept in this browser for the next visit.');
+    } catch (error) {
+      say(line, `This browser keeps nothing for the next visit (${words(error)}): save the patch as a file.`);
+    }
+  };
+  const later = settled(250, () => void write());
+  state.on(['classes', 'budgets', 'adapted', 'heldOut', 'model'], later);
+}
