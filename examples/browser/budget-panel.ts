@@ -60,17 +60,12 @@ export function mountBudgets(app: App): void {
     if (!plan) {
       for (const id of ['memory-used', 'compute-used']) say(byId(id), '–');
       for (const id of ['memory-fill', 'compute-fill']) fill(id, 0);
-      say(byId('peak'), '');
       return;
     }
     const { budgets, macs } = plan;
-    say(byId('memory-used'), `${bytes(plan.memory.backwardBytes)} would be used`);
-    say(byId('compute-used'), `${count(macs.backward)} of ${count(budgets.backwardMacs)} MACs a sample`);
+    say(byId('memory-used'), `${bytes(plan.memory.backwardBytes)} used; ${bytes(plan.memory.peakBytes)} in all`);
+    say(byId('compute-used'), `${count(macs.backward)} of ${count(budgets.backwardMacs)} MACs`);
     fill('memory-fill', plan.memory.backwardBytes / budgets.memoryBytes);
     fill('compute-fill', macs.backward / budgets.backwardMacs);
-    say(
-      byId('peak'),
-      `${bytes(plan.memory.peakBytes)} in all, with model and activations. Choosing took ${Math.round(plan.time.fisherMs)} ms.`,
-    );
   });
 }

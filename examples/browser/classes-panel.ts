@@ -2,6 +2,7 @@ import type { App } from './app.js';
 import { captureCamera, captureDrawing } from './capture.js';
 import { byId, h, say, words } from './dom.js';
 import { addFolders, chosen, type Target } from './files.js';
+import { icon } from './icons.js';
 import { show } from './pictures.js';
 import { addSamples } from './samples.js';
 import type { Klass } from './state.js';
@@ -125,7 +126,8 @@ function cardOf(app: App, klass: Klass): Card {
     };
   };
   const button = (text: string, run: (button: HTMLButtonElement) => void, expands = false) => {
-    const element = h('button', { type: 'button', class: 'small', ...(expands && { 'aria-expanded': 'false' }) }, text);
+    const props = { type: 'button', class: 'small', title: text, ...(expands && { 'aria-expanded': 'false' }) };
+    const element = h('button', props, icon(text), h('span', {}, text));
     element.addEventListener('click', () => run(element));
     return element;
   };
@@ -143,10 +145,10 @@ function cardOf(app: App, klass: Klass): Card {
     'section',
     { class: 'class', 'data-target': klass.id },
     h('div', { class: 'row' }, name, number, remove),
-    thumbs,
     h(
       'div',
-      { class: 'row' },
+      { class: 'row fill-in' },
+      thumbs,
       button('Camera', (b) => toggle(b, captureCamera), true),
       button('Files', () => picker.click()),
       button('Draw', (b) => toggle(b, captureDrawing), true),
@@ -159,6 +161,7 @@ function cardOf(app: App, klass: Klass): Card {
   const update = () => {
     if (document.activeElement !== name) name.value = klass.name;
     element.setAttribute('aria-label', klass.name);
+    element.classList.toggle('filled', klass.pictures.length > 0);
     remove.setAttribute('aria-label', `Remove ${klass.name}`);
     const n = klass.pictures.length;
     say(number, n === 0 ? 'empty' : n === 1 ? '1 picture' : `${n} pictures`);

@@ -1,12 +1,11 @@
 import type { LayerReport } from 'tinytrain';
 import { count } from '../../src/format.js';
-import { decades } from '../../src/report/charts.js';
 import type { App } from './app.js';
 import { byId, h, say } from './dom.js';
 
-const BARS = 96;
-const GAP = 10;
-const CHANNELS = 104;
+const BARS = 84;
+const GAP = 8;
+const CHANNELS = 84;
 
 /** Layers from the picture on, left to right: above how much each matters, below its channels, the chosen in colour. */
 export function mountChart(app: App): void {
@@ -19,25 +18,28 @@ export function mountChart(app: App): void {
     const width = canvas.clientWidth;
     const scale = window.devicePixelRatio || 1;
     canvas.width = Math.round(width * scale);
-    canvas.height = Math.round((BARS + GAP + CHANNELS) * scale);
+    canvas.height = Math.round(canvas.clientHeight * scale);
     const context = canvas.getContext('2d')!;
     context.scale(scale, scale);
     const style = getComputedStyle(canvas);
     const colour = (name: string) => style.getPropertyValue(name).trim();
     const [accent, rest, line] = [colour('--accent'), colour('--rest'), colour('--line')];
     context.fillStyle = line;
-    context.fillRect(0, BARS - 1, width, 1);
     const all = layers();
     const count = all.length || app.networks.info?.layers.length || 0;
     const pitch = width / Math.max(count, 1);
     const bar = Math.max(1, pitch - Math.min(3, pitch * 0.25));
     if (all.length === 0) {
       context.globalAlpha = 0.5;
-      for (let i = 0; i < count; i++) context.fillRect(i * pitch, BARS + GAP, bar, CHANNELS);
+      for (let i = 0; i < count; i++) context.fillRect(i * pitch, canvas.clientHeight - CHANNELS, bar, CHANNELS);
       context.globalAlpha = 1;
       return;
     }
-    const [low, high] = decades(all.map((layer) => layer.fisher));
+    context.fillRect(0, BARS - 1, width, 1);
+    const logs = all.flatMap(({ fisher }) => (fisher !== null && fisher > 0 ? [Math.log10(fisher)] : []));
+    const high = Math.max(...logs);
+    // The smallest bar shall be seen as well.
+    const low = Math.min(...logs, high - 0.5) - 0.2;
     for (const [i, layer] of all.entries()) {
       const chosen = layer.trains !== 'nothing';
       const left = i * pitch;
@@ -54,7 +56,7 @@ export function mountChart(app: App): void {
     }
   };
 
-  /** The channels of a layer, one above the other, shaded by their Fisher information. */
+  /** The channels of a layer, shaded by their Fisher information, those that matter most on top. */
   const cells = (
     context: CanvasRenderingContext2D,
     layer: LayerReport,
@@ -66,12 +68,14 @@ export function mountChart(app: App): void {
     const height = CHANNELS / layer.channels;
     context.fillStyle = line;
     context.fillRect(left, BARS + GAP, bar, CHANNELS);
-    for (let c = 0; c < layer.channels; c++) {
+    const order = Array.from({ length: layer.channels }, (_, c) => c);
+    if (delta) order.sort((a, b) => delta[b]! - delta[a]!);
+    for (const [at, c] of order.entries()) {
       const on = chosen.has(c);
       const strength = delta ? Math.sqrt(delta[c]! / peak) : on ? 1 : 0;
-      context.globalAlpha = on ? 0.45 + 0.55 * strength : 0.9 * strength;
+      context.globalAlpha = on ? 0.55 + 0.45 * strength : 0.9 * strength;
       context.fillStyle = on ? accent : rest;
-      context.fillRect(left, BARS + GAP + c * height, bar, height);
+      context.fillRect(left, BARS + GAP + at * height, bar, height);
     }
     context.globalAlpha = 1;
   };
@@ -97,7 +101,7 @@ export function mountChart(app: App): void {
       byId('chart-detail'),
       layer
         ? `${layer.name}, ${layer.op}, ${count(layer.params)} parameters, ${count(layer.macs)} MACs. Fisher potential ${figure(layer.fisher)}. Trains ${trains(layer)}.`
-        : 'Bars: Fisher potential of each layer, from the picture on, logarithmic. Below: its channels, darker where they matter more.',
+        : 'Bars: how much each layer matters for these classes (Fisher potential, logarithmic). Below: its channels, the ones that matter most on top.',
     );
   };
 
@@ -143,6 +147,7 @@ export function mountChart(app: App): void {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   state.on(['plan', 'model'], () => {
     pointed = Math.min(pointed, layers().length - 1);
+    canvas.classList.toggle('empty', state.filled().length < 2);
     draw();
     describe();
     table();

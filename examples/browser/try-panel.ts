@@ -1,7 +1,7 @@
 import type { RawImage } from 'tinytrain';
 import type { App } from './app.js';
 import { startCamera, stopCamera } from './camera.js';
-import { byId, h, settled } from './dom.js';
+import { byId, h, say, settled } from './dom.js';
 import { sheet } from './drawing.js';
 import type { Target } from './files.js';
 import { imageOf, show, square } from './pictures.js';
@@ -11,7 +11,7 @@ import { drawVerdict } from './verdict.js';
 const PACE = 100;
 const SIDE = 256;
 /** Held-out pictures that are shown to be clicked. */
-const STRIP = 15;
+const STRIP = 16;
 
 type Source = 'picture' | 'camera' | 'draw';
 
@@ -48,7 +48,7 @@ export function mountTry(app: App): Target {
     current = imageOf(canvas, input());
     void app.try('try', ask);
   };
-  const put = async (file: Blob) => {
+  const put = async (file: Blob, label = '') => {
     const picture = await app.picture(file);
     choose('picture');
     blob = file;
@@ -56,6 +56,7 @@ export function mountTry(app: App): Target {
     show(current, preview);
     preview.hidden = false;
     byId('try-empty').hidden = true;
+    say(byId('try-label'), label && `This is a ${label}.`);
     await ask();
   };
 
@@ -123,7 +124,7 @@ export function mountTry(app: App): Target {
           const thumb = h('canvas');
           show(picture.image, thumb);
           const props = { type: 'button', title: label, 'aria-label': `Held-out picture ${i + 1}, ${label}` };
-          return h('button', { ...props, onclick: () => void app.try('try', () => put(picture.blob)) }, thumb);
+          return h('button', { ...props, onclick: () => void app.try('try', () => put(picture.blob, label)) }, thumb);
         }),
     );
     byId('held-out-part').hidden = heldOut.length === 0;

@@ -38,6 +38,12 @@ export function drawVerdict(state: State, { before, after }: Verdict, live: bool
   const waiting = state.training ? 'in training' : state.adapted ? '–' : 'not adapted yet';
   say(byId('before-best'), best(before, '–'));
   say(byId('after-best'), best(after, waiting));
+  for (const [id, answer] of [
+    ['before-best', before],
+    ['after-best', after],
+  ] as const) {
+    byId(id).classList.toggle('none', !answer);
+  }
   byId('bests').setAttribute('aria-live', live ? 'off' : 'polite');
   const hint =
     state.before || state.adapted
