@@ -1,4 +1,4 @@
-import type { Sample } from 'tinytrain';
+import type { Sample } from 'tinytrain/worker';
 import { settled, words } from './dom.js';
 import { type ModelOptions, Networks } from './networks.js';
 import { pictureOf } from './pictures.js';
@@ -19,7 +19,7 @@ export interface ModelFile {
 /** What a person can do: every panel calls these, and listens to `state`. */
 export class App {
   readonly state = new State();
-  readonly networks = new Networks();
+  readonly networks: Networks;
   model!: ModelFile;
   /** The model that came with the page. */
   standard!: ModelFile;
@@ -30,7 +30,8 @@ export class App {
   readonly #later = settled(120, () => void this.#plan());
   readonly #afterClasses = settled(60, () => void this.#prototypes());
 
-  constructor() {
+  constructor(thread: string) {
+    this.networks = new Networks(thread);
     this.state.on(['classes', 'model'], () => {
       this.#afterClasses();
       this.#later();

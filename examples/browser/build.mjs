@@ -46,6 +46,12 @@ const bundle = (entryPoints, out, define = {}) =>
     format: 'esm',
     target: ['chrome111', 'firefox114', 'safari16.4'],
     minify: true,
+    // Binaries are loaded when they are chosen.
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    // The script of the threads is a file of the page, thread.js; the copy inside the package isn't needed.
+    external: ['./inline.js'],
+    legalComments: 'none',
     define,
     logLevel: 'warning',
   });
@@ -64,6 +70,7 @@ export async function buildPage(out = join(root, 'build', 'page')) {
   await mkdir(join(out, 'models'), { recursive: true });
   for (const name of STATIC) await cp(join(here, name), join(out, name));
   await cp(join(root, 'models', 'default.ttm'), join(out, 'models', 'default.ttm'));
+  await cp(join(root, 'dist', 'worker', 'thread.js'), join(out, 'thread.js'));
   const samples = await sampleSheet(out);
   await bundle([join(here, 'main.ts')], out, { SAMPLES: JSON.stringify(samples) });
   // The service worker comes last: it names all the others.

@@ -1,4 +1,4 @@
-import type { LayerReport } from 'tinytrain';
+import type { LayerReport } from 'tinytrain/worker';
 import { count } from '../../src/format.js';
 import type { App } from './app.js';
 import { byId, h, say } from './dom.js';

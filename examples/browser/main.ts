@@ -13,8 +13,18 @@ import { keep, restore } from './storage.js';
 import { mountTraining } from './train-panel.js';
 import { mountTry } from './try-panel.js';
 
+/** Bytes of a file of the page. */
+async function bytesOf(file: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file} cannot be fetched: the server answers ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 async function start(): Promise<void> {
-  const app = new App();
+  // Everything is fetched here, once: threads that are started later run the script from memory.
+  const samples = loadSamples();
+  const [thread, model] = await Promise.all([bytesOf('thread.js'), bytesOf('models/default.ttm')]);
+  const app = new App(URL.createObjectURL(new Blob([thread], { type: 'text/javascript' })));
   const { state } = app;
   mountModel(app);
   const classTarget = mountClasses(app);
@@ -28,10 +38,7 @@ async function start(): Promise<void> {
     return target === 'try' ? tryTarget : target ? classTarget(Number(target)) : undefined;
   });
 
-  const samples = loadSamples();
-  const response = await fetch('models/default.ttm');
-  if (!response.ok) throw new Error(`the model cannot be fetched: the server answers ${response.status}`);
-  app.standard = { name: 'default', bytes: new Uint8Array(await response.arrayBuffer()), options: {}, own: false };
+  app.standard = { name: 'default', bytes: model, options: {}, own: false };
   await app.useModel(app.standard);
   await samples;
   await app.try('classes', () => restore(app));

@@ -1,13 +1,13 @@
-import {
-  type AdaptReport,
-  type Classification,
-  type InspectReport,
-  type Progress,
-  type RawImage,
-  type Sample,
-  type SelectReport,
-  TinyTrain,
-} from 'tinytrain';
+import type {
+  AdaptReport,
+  Classification,
+  InspectReport,
+  Progress,
+  RawImage,
+  Sample,
+  SelectReport,
+} from 'tinytrain/worker';
+import { TinyTrain } from 'tinytrain/worker';
 import type { Budgets } from './state.js';
 
 export interface ModelOptions {
@@ -36,7 +36,10 @@ export interface Verdict {
   after: Classification | null;
 }
 
-/** The model twice: as it came, with prototypes alone, and as it is adapted. So both can be asked at any moment. */
+/**
+ * The model twice, each in a thread of its own: as it came, with prototypes alone, and as it is adapted. So both can be
+ * asked at any moment.
+ */
 export class Networks {
   readonly #before = new Lane();
   readonly #after = new Lane();
@@ -45,12 +48,23 @@ export class Networks {
   #beforeReady = false;
   #afterReady = false;
   info!: InspectReport;
+  readonly #thread: string;
+
+  /** `thread` is the URL of the script that threads run. */
+  constructor(thread: string) {
+    this.#thread = thread;
+  }
 
   /** Replaces the model; one that is refused changes nothing. */
   async load(bytes: Uint8Array, options: ModelOptions = {}): Promise<void> {
     this.#selecting?.abort();
-    const [before, after] = await Promise.all([TinyTrain.load(bytes, options), TinyTrain.load(bytes, options)]);
+    const worker = this.#thread;
+    // One after the other: what the first refuses, the second needs not try.
+    const after = await TinyTrain.load(bytes, { ...options, worker });
+    const before = await TinyTrain.load(bytes, { ...options, worker });
     const info = await after.inspect();
+    this.#before.network?.close();
+    this.#after.network?.close();
     this.#before.network = before;
     this.#after.network = after;
     this.#beforeReady = this.#afterReady = false;

@@ -1,4 +1,4 @@
-import type { RawImage } from 'tinytrain';
+import type { RawImage } from 'tinytrain/worker';
 import { toBytes } from '../../src/image.js';
 import type { Picture } from './state.js';
 

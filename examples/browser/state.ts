@@ -1,4 +1,4 @@
-import type { AdaptReport, Progress, RawImage, SelectReport } from 'tinytrain';
+import type { AdaptReport, Progress, RawImage, SelectReport } from 'tinytrain/worker';
 
 /** A picture as the person gave it, and in the size of the model. */
 export interface Picture {

@@ -1,4 +1,4 @@
-import type { AdaptReport } from 'tinytrain';
+import type { AdaptReport } from 'tinytrain/worker';
 import type { App } from './app.js';
 import { byId, say, settled, words } from './dom.js';
 import type { ModelOptions } from './networks.js';

@@ -1,4 +1,4 @@
-import type { RawImage } from 'tinytrain';
+import type { RawImage } from 'tinytrain/worker';
 import type { App } from './app.js';
 import { startCamera, stopCamera } from './camera.js';
 import { byId, h, say, settled } from './dom.js';

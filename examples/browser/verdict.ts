@@ -1,4 +1,4 @@
-import type { Classification } from 'tinytrain';
+import type { Classification } from 'tinytrain/worker';
 import { byId, h, say } from './dom.js';
 import { confidence, type Verdict } from './networks.js';
 import type { State } from './state.js';

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { OpenBrowser, Tab } from '../browsers.js';
+import { type Server, serve } from '../server.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+/** The page is served under a path, as GitHub Pages does. */
+const PATH = '/tinytrain/';
+
+/** Builds the page. */
+export function build(): void {
+  execFileSync('node', ['examples/browser/build.mjs'], { cwd: root });
+}
+
+/** Serves the page; its own policy is in force, none of the server's. */
+export function servePage(): Promise<Server> {
+  return serve({ files: { [PATH]: new URL('../../../build/page/', import.meta.url) }, csp: false });
+}
+
+/** The page in a tab of its own, loaded, and kept by the service worker. */
+export async function openPage(browser: OpenBrowser, server: Server): Promise<Tab> {
+  const tab = await browser.tab();
+  await tab.setViewport(1280, 800);
+  await tab.goto(server.origin + PATH);
+  await tab.waitFor(() => document.body.classList.contains('ready'));
+  await waitForText(tab, 'offline', 'Works offline');
+  return tab;
+}
+
+/** Text of an element. */
+export const textOf = (tab: Tab, id: string): Promise<string> =>
+  tab.evaluate((name) => document.getElementById(name)?.textContent ?? '', id);
+
+/** Waits until an element's text contains `part`, and returns the text; says what stands there if it never does. */
+export async function waitForText(tab: Tab, id: string, part: string): Promise<string> {
+  for (const end = Date.now() + 20_000; ; ) {
+    const text = await textOf(tab, id);
+    if (text.includes(part)) return text;
+    if (Date.now() > end) throw new Error(`#${id} says '${text}', expected '${part}'\n${tab.errors.join('\n')}`);
+    await new Promise((resume) => setTimeout(resume, 30));
+  }
+}
+
+/** Clicks as a person with a mouse does: the element must be there and visible. */
+export const click = (tab: Tab, selector: string): Promise<void> => tab.page.locator(selector).click();
+
+/** The samples as classes, the selection shown, the held-out pictures counted for the network as it came. */
+export async function trySamples(tab: Tab): Promise<void> {
+  await click(tab, '#start .samples');
+  await waitForText(tab, 'chart-title', 'layers');
+  await waitForText(tab, 'held-out-right', 'before');
+}
+
+/** Adapts and waits for the end; returns the checksum of the patch. */
+export async function adapt(tab: Tab): Promise<string> {
+  await click(tab, '#adapt');
+  await waitForText(tab, 'train-status', 'Adapted.');
+  return tab.evaluate(() => document.getElementById('facts')?.dataset.sha256 ?? '');
+}
+
+/** Drops a file, made of bytes, on an element. */
+export const drop = (tab: Tab, selector: string, name: string, type: string, base64: string): Promise<void> =>
+  tab.evaluate(
+    (where, fileName, mime, text) => {
+      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], fileName, { type: mime }));
+      const target = document.querySelector(where)!;
+      for (const kind of ['dragover', 'drop']) {
+        target.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+      }
+    },
+    selector,
+    name,
+    type,
+    base64,
+  );
