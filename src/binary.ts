@@ -22,7 +22,7 @@ export function compileBinary(binary: Binary): Promise<WebAssembly.Module> {
   if (!module) {
     module = (binary === 'simd' ? import('./wasm/simd.js') : import('./wasm/scalar.js'))
       .then(({ deflated }) => inflate(Uint8Array.from(atob(deflated), (c) => c.charCodeAt(0))))
-      .then((bytes) => WebAssembly.compile(bytes));
+      .then(compile);
     compiled.set(binary, module);
   }
   return module;
@@ -38,7 +38,7 @@ export async function provideBinary({
     return { binary: chosen, module: await compileBinary(chosen) };
   }
   oneOf('binary', binary, ['auto', 'scalar', 'simd']);
-  const module = await compile(given);
+  const module = given instanceof WebAssembly.Module ? given : await compile(await bytesOf(given));
   const kind = kindOf(module);
   if (binary !== 'auto' && binary !== kind) {
     throw new TinyTrainError(
@@ -48,14 +48,19 @@ export async function provideBinary({
   return { binary: kind, module };
 }
 
-async function compile(given: NonNullable<LoadOptions['module']>): Promise<WebAssembly.Module> {
-  if (given instanceof WebAssembly.Module) return given;
-  const bytes = typeof given === 'string' || given instanceof URL ? await read(given) : given;
+async function bytesOf(given: BufferSource | URL | string): Promise<BufferSource> {
+  return (typeof given === 'string' || given instanceof URL ? await read(given) : given) as BufferSource;
+}
+
+async function compile(bytes: BufferSource): Promise<WebAssembly.Module> {
   try {
-    return await WebAssembly.compile(bytes as BufferSource);
+    return await WebAssembly.compile(bytes);
   } catch (error) {
+    const { message } = error as Error;
     throw new TinyTrainError(
-      `module cannot be compiled: give tinytrain.wasm or tinytrain.simd.wasm of this package, or leave it out (${(error as Error).message})`,
+      WebAssembly.validate(bytes)
+        ? `WebAssembly is refused here: a page's Content-Security-Policy must have 'wasm-unsafe-eval' in script-src (${message})`
+        : `module cannot be compiled: give tinytrain.wasm or tinytrain.simd.wasm of this package, or leave it out (${message})`,
     );
   }
 }

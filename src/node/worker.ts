@@ -6,7 +6,8 @@ import './index.js';
 
 setHost({
   async connect(listener) {
-    const worker = new Worker(new URL('./thread.js', import.meta.url));
+    // Not the flags of the process: some (--input-type) are refused for a file.
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { execArgv: [] });
     worker.on('message', (reply) => listener.reply(reply));
     worker.on('error', (error) => listener.failed(error));
     worker.on('exit', (code) => listener.failed(new TinyTrainError(`the worker ended with status ${code}`)));

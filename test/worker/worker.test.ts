@@ -110,8 +110,7 @@ describe('tinytrain/worker', () => {
         }
         throw new Error('was not refused');
       };
-      const [a, b] = [await caught(here), await caught(there)];
-      expect({ ...b, type: b.type.name }).toEqual({ ...a, type: a.type.name });
+      expect(await caught(there)).toEqual(await caught(here));
     };
     await same((tt) => tt.patch());
     await same((tt) => tt.adapt([]));
