@@ -28,6 +28,7 @@ export class App {
   #abort: AbortController | undefined;
   readonly #places = new Map<Place, HTMLElement>();
   readonly #later = settled(120, () => void this.#plan());
+  readonly #soon = settled(30, () => void this.#plan());
   readonly #afterClasses = settled(60, () => void this.#prototypes());
 
   constructor(thread: string) {
@@ -36,7 +37,7 @@ export class App {
       this.#afterClasses();
       this.#later();
     });
-    this.state.on('budgets', this.#later);
+    this.state.on('budgets', this.#soon);
   }
 
   /** Names the line of the page where errors of a panel are shown. */

@@ -25,29 +25,33 @@ export function mountBudgets(app: App): void {
   let sizes = memoryStops(1 << 20);
   app.errorsOf('budget', byId('budget-error'));
 
+  /** The sliders where the budgets are; a small model has a shorter one, which then stands at its end. */
   const place = () => {
     sizes = memoryStops(app.networks.info.memory.fulltrainBackwardBytes);
     memory.max = String(sizes.length - 1);
     compute.max = String(PERCENT.length - 1);
     memory.value = String(nearest(sizes, state.budgets.memory));
     compute.value = String(nearest(PERCENT, state.budgets.compute * 100));
-    read();
+    label();
   };
-  const read = () => {
-    const size = sizes[Number(memory.value)]!;
-    const percent = PERCENT[Number(compute.value)]!;
-    state.budgets = { memory: size, compute: percent / 100 };
-    say(byId('memory-value'), bytes(size));
+  const label = () => {
+    const size = bytes(state.budgets.memory);
+    const percent = Math.round(state.budgets.compute * 100);
+    say(byId('memory-value'), size);
     say(byId('compute-value'), `${percent}%`);
-    memory.setAttribute('aria-valuetext', bytes(size));
+    memory.setAttribute('aria-valuetext', size);
     compute.setAttribute('aria-valuetext', `${percent} percent of a full backward pass`);
   };
-  for (const slider of [memory, compute]) {
-    slider.addEventListener('input', () => {
-      read();
-      state.changed('budgets');
-    });
-  }
+  memory.addEventListener('input', () => {
+    state.budgets = { ...state.budgets, memory: sizes[Number(memory.value)]! };
+    label();
+    state.changed('budgets');
+  });
+  compute.addEventListener('input', () => {
+    state.budgets = { ...state.budgets, compute: PERCENT[Number(compute.value)]! / 100 };
+    label();
+    state.changed('budgets');
+  });
   state.on('model', place);
   state.on('training', () => {
     memory.disabled = compute.disabled = state.training !== undefined;

@@ -44,7 +44,7 @@ const bundle = (entryPoints, out, define = {}) =>
     outdir: out,
     bundle: true,
     format: 'esm',
-    target: ['chrome111', 'firefox114', 'safari16.4'],
+    target: ['chrome103', 'firefox114', 'safari16.4'],
     minify: true,
     // Binaries are loaded when they are chosen.
     splitting: true,

@@ -84,7 +84,7 @@ function cardOf(app: App, klass: Klass): Card {
   const { state } = app;
   const name = h('input', { class: 'name', 'aria-label': 'Name of the class', autocomplete: 'off', maxlength: 60 });
   const number = h('span', { class: 'soft count' });
-  const thumbs = h('div', { class: 'thumbs', role: 'list' });
+  const thumbs = h('div', { class: 'thumbs' });
   const tool = h('div', { class: 'tool' });
   const picker = h('input', { type: 'file', accept: 'image/*', multiple: true, hidden: true });
   let close = () => {};
@@ -176,7 +176,6 @@ function cardOf(app: App, klass: Klass): Card {
         'button',
         {
           type: 'button',
-          role: 'listitem',
           title: 'Remove this picture',
           'aria-label': `Remove picture ${shown.length + 1} of ${klass.name}`,
           onclick: () => {

@@ -17,7 +17,7 @@ export function sheet(label: string, ondrawn: () => void = () => {}): Sheet {
     width: SIDE,
     height: SIDE,
     tabindex: 0,
-    role: 'img',
+    role: 'application',
     'aria-label': `${label}. Arrow keys move the pen, space puts it down and lifts it.`,
   });
   const context = canvas.getContext('2d', { willReadFrequently: true })!;

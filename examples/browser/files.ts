@@ -73,6 +73,7 @@ export async function addFolders(app: App, found: readonly Found[]): Promise<voi
 
 /** A model, a patch, folders or pictures: each goes where it belongs. */
 async function take(app: App, found: Found[], target: Target | undefined): Promise<void> {
+  for (const place of ['model', 'classes', 'train', 'try'] as const) app.error(place, '');
   const model = found.find(({ file }) => /\.(onnx|ttm)$/i.test(file.name));
   const patch = found.find(({ file }) => /\.ttd$/i.test(file.name));
   if (model) await app.try('model', () => openModel(app, model.file));

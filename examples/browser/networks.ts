@@ -17,13 +17,23 @@ export interface ModelOptions {
 
 /** One network; its jobs run one after the other. */
 class Lane {
-  network: TinyTrain | undefined;
+  #network: TinyTrain | undefined;
   #last: Promise<unknown> = Promise.resolve();
+
+  /** Puts another network in its place, once the jobs before have ended. */
+  replace(network: TinyTrain): Promise<void> {
+    const replaced = this.#last.then(() => {
+      this.#network?.close();
+      this.#network = network;
+    });
+    this.#last = replaced;
+    return replaced;
+  }
 
   run<T>(job: (network: TinyTrain) => T | Promise<T>): Promise<T> {
     const result = this.#last.then(() => {
-      if (!this.network) throw new Error('no model is loaded');
-      return job(this.network);
+      if (!this.#network) throw new Error('no model is loaded');
+      return job(this.#network);
     });
     this.#last = result.catch(() => {});
     return result;
@@ -63,10 +73,13 @@ export class Networks {
     const after = await TinyTrain.load(bytes, { ...options, worker });
     const before = await TinyTrain.load(bytes, { ...options, worker });
     const info = await after.inspect();
-    this.#before.network?.close();
-    this.#after.network?.close();
-    this.#before.network = before;
-    this.#after.network = after;
+    const channels = info.model.input[2];
+    if (![1, 3, 4].includes(channels)) {
+      before.close();
+      after.close();
+      throw new Error(`the network takes ${channels} channels: pictures have 1, 3 or 4`);
+    }
+    await Promise.all([this.#before.replace(before), this.#after.replace(after)]);
     this.#beforeReady = this.#afterReady = false;
     this.info = info;
   }

@@ -4,11 +4,11 @@ import type { Picture } from './state.js';
 
 type Input = readonly [height: number, width: number, channels: number];
 
-/** Pixels of a file as they are: upright, colours untouched by the screen's profile. */
+/** Pixels of a file, upright, as sRGB. */
 async function decode(blob: Blob, name: string): Promise<RawImage> {
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(blob, { premultiplyAlpha: 'none' });
+    bitmap = await createImageBitmap(blob);
   } catch {
     throw new Error(`${name} is not a picture that this browser can read`);
   }

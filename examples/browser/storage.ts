@@ -45,7 +45,8 @@ export async function restore(app: App): Promise<void> {
   if (!kept) return;
   const { state } = app;
   state.budgets = kept.budgets;
-  if (kept.model) await app.useModel({ ...kept.model, own: true });
+  const { model, adapted } = kept;
+  if (model) await app.try('model', () => app.useModel({ ...model, own: true }));
   const { input } = app.networks.info.model;
   state.classes = [];
   for (const { name, pictures } of kept.classes) {
@@ -55,7 +56,7 @@ export async function restore(app: App): Promise<void> {
   for (const { label, picture } of kept.heldOut) {
     state.heldOut.push({ label, picture: await pictureOf(picture, input) });
   }
-  if (kept.adapted) await app.usePatch(kept.adapted.patch, kept.adapted);
+  if (adapted) await app.try('train', () => app.usePatch(adapted.patch, adapted));
 }
 
 /** Keeps classes, budgets, model and patch from now on. */

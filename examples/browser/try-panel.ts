@@ -25,10 +25,10 @@ export function mountTry(app: App): Target {
   let source: Source = 'picture';
   /** The picture that was classified last, and its file, to read it again in another size. */
   let current: RawImage | undefined;
-  let blob: Blob | undefined;
+  let given: { blob: Blob; label: string } | undefined;
 
-  const { element, canvas, empty: _, ...pad } = sheet('Sheet to try', () => classifyDrawing());
-  byId('try-draw').prepend(element);
+  const pad = sheet('Sheet to try', () => classifyDrawing());
+  byId('try-draw').prepend(pad.element);
   byId('try-clear').addEventListener('click', () => {
     pad.clear();
     current = undefined;
@@ -42,22 +42,27 @@ export function mountTry(app: App): Target {
     const verdict = current ? await networks.classify(current) : { before: null, after: null };
     if (question === asked) drawVerdict(state, verdict, source === 'camera');
   };
-  const again = settled(30, () => void app.try('try', ask));
+  const askAgain = settled(30, () => void app.try('try', ask));
   const input = () => networks.info.model.input;
   const classifyDrawing = () => {
-    current = imageOf(canvas, input());
+    if (pad.empty) return;
+    current = imageOf(pad.canvas, input());
     void app.try('try', ask);
   };
-  const put = async (file: Blob, label = '') => {
-    const picture = await app.picture(file);
+  const put = async (blob: Blob, label = '') => {
+    const picture = await app.picture(blob);
     choose('picture');
-    blob = file;
+    given = { blob, label };
     current = picture.image;
     show(current, preview);
     preview.hidden = false;
     byId('try-empty').hidden = true;
     say(byId('try-label'), label && `This is a ${label}.`);
     await ask();
+  };
+  /** The picture that was given, read once more. */
+  const again = () => {
+    if (given) void app.try('try', () => put(given!.blob, given!.label));
   };
 
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -85,8 +90,8 @@ export function mountTry(app: App): Target {
     current = undefined;
     for (const each of ['picture', 'camera', 'draw']) byId(`try-${each}-part`).hidden = each !== source;
     app.error('try', '');
-    if (next === 'picture' && blob) void app.try('try', () => put(blob!));
-    if (next === 'draw' && !byId('try-draw').hidden) classifyDrawing();
+    if (next === 'picture') again();
+    if (next === 'draw') classifyDrawing();
     if (next === 'camera') {
       void app.try('try', async () => {
         await startCamera(video);
@@ -106,12 +111,12 @@ export function mountTry(app: App): Target {
   });
 
   state.on('model', () => {
-    if (source === 'picture' && blob) void app.try('try', () => put(blob!));
+    if (source === 'picture') again();
     else if (source === 'draw') classifyDrawing();
   });
   // The camera asks by itself.
   state.on(['before', 'adapted', 'training', 'classes'], () => {
-    if (source !== 'camera') again();
+    if (source !== 'camera') askAgain();
   });
   state.on('heldOut', () => {
     const { heldOut } = state;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,20 @@ import { openData, readSamples } from '../../../src/node/data.js';
 import type { AdaptReport } from '../../../src/types.js';
 import { describeInBrowsers, type Tab } from '../browsers.js';
 import type { Server } from '../server.js';
-import { adapt, build, click, drop, openPage, servePage, textOf, trySamples, waitForText } from './page.js';
+import {
+  adapt,
+  build,
+  click,
+  drop,
+  dropPath,
+  openPage,
+  paste,
+  servePage,
+  textOf,
+  trySamples,
+  waitForKept,
+  waitForText,
+} from './page.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SHOTS = 5;
@@ -103,7 +116,7 @@ describeInBrowsers('page', (browser) => {
     for (let i = 0; i < 4; i++) await tab.page.keyboard.press('ArrowRight');
     await tab.waitFor((old) => document.getElementById('chart-title')?.textContent === old, title);
 
-    await click(tab, '#held-out button:nth-child(4)');
+    await click(tab, '#held-out button:nth-child(12)');
     expect(await adapt(tab)).toBe(expected.patch.sha256);
     expect(await textOf(tab, 'facts')).toContain(`${expected.iterations} iterations`);
     await waitForText(tab, 'held-out-right', `${right.before} right before, ${right.after} right after`);
@@ -112,14 +125,16 @@ describeInBrowsers('page', (browser) => {
       expect(number(await textOf(tab, id), / (\d+)%$/)).toBeGreaterThan(20);
     }
     await shot(tab, `${browser().name}-adapted`);
+    // The picture of the README.
+    await tab.setViewport(1280, 880);
+    await shot(tab, `${browser().name}-readme`);
     await looks(tab, browser().name);
 
     expect(asks(tab)).toEqual(asked);
     expect(tab.errors).toEqual([]);
 
     // The patch of a class that changed is out of date; it can be taken off, and what was kept comes back.
-    await waitForText(tab, 'kept', 'Kept in this browser');
-    await new Promise((resume) => setTimeout(resume, 400));
+    await waitForKept(tab);
     await tab.goto(`${server.origin}/tinytrain/`);
     await waitForText(tab, 'held-out-right', `${right.after} right after`);
     expect(await tab.evaluate(() => document.getElementById('facts')?.dataset.sha256)).toBe(expected.patch.sha256);
@@ -154,6 +169,10 @@ describeInBrowsers('page', (browser) => {
     await chooser!.uploadFile(`${root}demo/dress/1.png`, text);
     await waitForText(tab, 'classes-error', 'notes.png is not a picture');
     await tab.waitFor(() => document.querySelectorAll('.class:nth-child(2) .thumbs button').length === 2);
+    // One pasted, into the class that was used last.
+    await tab.page.focus('.class:nth-child(2) .name');
+    await paste(tab, png('dress/2'));
+    await tab.waitFor(() => document.querySelectorAll('.class:nth-child(2) .thumbs button').length === 3);
     // The name of another class is refused.
     await click(tab, '.class:nth-child(1) .name');
     await tab.page.$eval('.class:nth-child(1) .name', (input) => (input as HTMLInputElement).select());
@@ -185,6 +204,20 @@ describeInBrowsers('page', (browser) => {
     await waitForText(tab, 'model-error', 'x.ttm: not a usable .ttm model: ');
     await drop(tab, 'main', 'x.txt', 'text/plain', btoa('text'));
     await waitForText(tab, 'classes-error', 'x.txt: expected pictures, a model');
+    // A folder with a folder a class, dropped and chosen; only Chromium's driver can do either.
+    if (browser().name === 'chromium') {
+      const things = join(folder, 'things');
+      for (const name of ['coat', 'shirt']) cpSync(`${root}demo/${name}`, join(things, name), { recursive: true });
+      await dropPath(tab, 'main', things);
+      await tab.waitFor(() => document.querySelectorAll('.class:nth-child(4) .thumbs button').length === 25);
+      const chooser = await tab.page.$('input#folder');
+      await chooser!.uploadFile(things);
+      await tab.waitFor(() => document.querySelectorAll('.class:nth-child(4) .thumbs button').length === 50);
+      expect(await tab.evaluate(() => document.querySelectorAll('.class').length)).toBe(4);
+      expect(await tab.page.$eval('.class:nth-child(4) .name', (input) => (input as HTMLInputElement).value)).toBe(
+        'shirt',
+      );
+    }
     // An ONNX file becomes the model, with the pictures that are there.
     const onnx = readFileSync(`${root}test/golden/onnx/mobilenet-dynamo.onnx`).toString('base64');
     await drop(tab, 'main', 'mobilenet.onnx', '', onnx);
@@ -192,6 +225,7 @@ describeInBrowsers('page', (browser) => {
     await waitForText(tab, 'chart-title', 'layers');
     await adapt(tab);
     await shot(tab, `${browser().name}-own-model`);
+    expect(await tab.evaluate(() => document.querySelectorAll('.error:not([hidden])').length)).toBe(0);
     expect(asks(tab)).toEqual(asked);
     expect(tab.errors).toEqual([]);
     await tab.close();

@@ -75,3 +75,44 @@ export const drop = (tab: Tab, selector: string, name: string, type: string, bas
     type,
     base64,
   );
+
+/** Waits until the browser has kept a patch for the next visit. */
+export const waitForKept = (tab: Tab): Promise<unknown> =>
+  tab.waitFor(
+    () =>
+      new Promise<boolean>((resolve) => {
+        const opening = indexedDB.open('tinytrain');
+        opening.onsuccess = () => {
+          const database = opening.result;
+          const reading = database.transaction('kept').objectStore('kept').get('last');
+          reading.onsuccess = () => {
+            database.close();
+            resolve(reading.result?.adapted !== undefined);
+          };
+        };
+      }),
+  );
+
+/** Pastes a PNG where the focus is. */
+export const paste = (tab: Tab, base64: string): Promise<void> =>
+  tab.evaluate((text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(
+      new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], 'x.png', { type: 'image/png' }),
+    );
+    const event = new Event('paste', { bubbles: true, cancelable: true });
+    Object.defineProperty(event, 'clipboardData', { value: clipboardData });
+    document.activeElement!.dispatchEvent(event);
+  }, base64);
+
+/** Drops a file or folder of this machine in the middle of an element, as the mouse would; Chromium alone. */
+export async function dropPath(tab: Tab, selector: string, path: string): Promise<void> {
+  const box = (await (await tab.page.$(selector))!.boundingBox())!;
+  const session = await tab.page.createCDPSession();
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    const [x, y] = [box.x + box.width / 2, box.y + 100];
+    await session.send('Input.dispatchDragEvent', { type, x, y, data });
+  }
+  await session.detach();
+}
