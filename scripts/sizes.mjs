@@ -60,7 +60,7 @@ export function table() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   console.log(table());
   if (process.argv.includes('--write')) {
-    const text = readFileSync(doc, 'utf8').replace(/(<!-- sizes -->\n)[\s\S]*?(\n<!-- \/sizes -->)/, `$1${table()}$2`);
+    const text = readFileSync(doc, 'utf8').replace(/(<!-- sizes -->\n)[\s\S]*?(<!-- \/sizes -->)/, `$1${table()}\n$2`);
     writeFileSync(new URL('browser.md.tmp', doc), text);
     renameSync(new URL('browser.md.tmp', doc), doc);
   }
