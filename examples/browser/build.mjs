@@ -3,6 +3,7 @@
  * `node examples/browser/build.mjs --serve [port]` serves it on this machine as well.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -66,11 +67,13 @@ async function files(folder) {
 
 /** Builds the page into the folder `out`; returns its size in bytes by file. */
 export async function buildPage(out = join(root, 'build', 'page')) {
+  const thread = join(root, 'dist', 'worker', 'thread.js');
+  if (!existsSync(thread)) throw new Error('the package is not built yet: run npm run build first');
   await rm(out, { recursive: true, force: true });
   await mkdir(join(out, 'models'), { recursive: true });
   for (const name of STATIC) await cp(join(here, name), join(out, name));
   await cp(join(root, 'models', 'default.ttm'), join(out, 'models', 'default.ttm'));
-  await cp(join(root, 'dist', 'worker', 'thread.js'), join(out, 'thread.js'));
+  await cp(thread, join(out, 'thread.js'));
   const samples = await sampleSheet(out);
   await bundle([join(here, 'main.ts')], out, { SAMPLES: JSON.stringify(samples) });
   // The service worker comes last: it names all the others.

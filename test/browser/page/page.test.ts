@@ -133,6 +133,14 @@ describeInBrowsers('page', (browser) => {
     expect(asks(tab)).toEqual(asked);
     expect(tab.errors).toEqual([]);
 
+    // Nothing changes, so nothing runs.
+    if (browser().name === 'chromium') {
+      const scripts = async () => (await tab.page.metrics()).ScriptDuration!;
+      const before = await scripts();
+      await new Promise((resume) => setTimeout(resume, 1000));
+      expect((await scripts()) - before).toBeLessThan(0.005);
+    }
+
     // The patch of a class that changed is out of date; it can be taken off, and what was kept comes back.
     await waitForKept(tab);
     await tab.goto(`${server.origin}/tinytrain/`);
