@@ -92,7 +92,7 @@ export async function buildPage(out = join(root, 'build', 'page')) {
   return sizes;
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+async function main() {
   const sizes = await buildPage();
   const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   console.log(`build/page: ${Object.keys(sizes).length} files, ${(total / 1024 ** 2).toFixed(2)} MB`);
@@ -105,4 +105,11 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     });
     console.log(`http://localhost:${port}/`);
   }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch((error) => {
+    console.error(`the page cannot be built: ${error.message}`);
+    process.exit(1);
+  });
 }

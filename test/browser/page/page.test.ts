@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TinyTrain } from '../../../src/index.js';
-import { openData, readSamples } from '../../../src/node/data.js';
 import type { AdaptReport } from '../../../src/types.js';
 import { describeInBrowsers, type Tab } from '../browsers.js';
 import type { Server } from '../server.js';
+import { adaptInNode } from './node.js';
 import {
   adapt,
   build,
@@ -29,31 +28,14 @@ let server: Server;
 let folder: string;
 /** What Node makes of the same pictures. */
 let expected: AdaptReport;
+let patch: Uint8Array;
 let right: { before: number; after: number };
 
 beforeAll(async () => {
   build();
   server = await servePage();
   folder = mkdtempSync(join(tmpdir(), 'tinytrain-page-'));
-  const tt = await TinyTrain.load(readFileSync(`${root}models/default.ttm`));
-  const demo = await openData(`${root}demo`);
-  const pick = (keep: (image: number) => boolean) =>
-    demo.classes.flatMap(({ files }, c) => files.map((_, image) => ({ class: c, image })).filter((s) => keep(s.image)));
-  const support = await readSamples(
-    demo,
-    pick((image) => image < SHOTS),
-    tt.model.input,
-  );
-  const query = await readSamples(
-    demo,
-    pick((image) => image >= SHOTS),
-    tt.model.input,
-  );
-  const count = () => query.filter(({ image, label }) => tt.classify(image).label === label).length;
-  await tt.adapt(support, { method: 'none' });
-  const before = count();
-  expected = await tt.adapt(support);
-  right = { before, after: count() };
+  ({ report: expected, patch, right } = await adaptInNode(SHOTS));
 });
 afterAll(async () => {
   await server?.close();
@@ -148,8 +130,28 @@ describeInBrowsers('page', (browser) => {
     expect(await tab.evaluate(() => document.getElementById('facts')?.dataset.sha256)).toBe(expected.patch.sha256);
     await click(tab, '.class .thumbs button');
     await waitForText(tab, 'stale', 'adapt again');
+    // Saved, it is the file that Node writes; taken off and loaded, it is in force again.
+    const saved = await tab.evaluate(async () => {
+      const { createObjectURL } = URL;
+      const blob = await new Promise<Blob>((resolve) => {
+        URL.createObjectURL = (what) => {
+          resolve(what as Blob);
+          return createObjectURL(what);
+        };
+        document.getElementById('save-patch')!.click();
+      });
+      URL.createObjectURL = createObjectURL;
+      return Array.from(new Uint8Array(await blob.arrayBuffer()));
+    });
+    expect(Buffer.from(saved).equals(patch)).toBe(true);
     await click(tab, '#reset');
     await waitForText(tab, 'after-best', 'not adapted yet');
+    const file = join(folder, 'clothes.ttd');
+    writeFileSync(file, patch);
+    const chooser = await tab.page.$('input#patch-file');
+    await chooser!.uploadFile(file);
+    await waitForText(tab, 'facts', 'loaded from a file');
+    await waitForText(tab, 'held-out-right', `${right.after} right after`);
     expect(tab.errors).toEqual([]);
     await tab.close();
   });
