@@ -21,14 +21,16 @@ export function control(): usize {
 }
 
 /**
- * Opens the model of `bytes` bytes at `arena` (16-byte aligned), where the arena begins; `arenaBytes` of the control
- * block must be set. After NEED_MEMORY, enlarge the arena and call again. Unless it returns DONE, no model is open.
+ * Opens the model of `bytes` bytes of which the first `resident` lie at `arena` (16-byte aligned), where the arena
+ * begins: all of it, or what comes before the weights, which then stay with the host (job 4 must check them first).
+ * `arenaBytes` of the control block must be set. After NEED_MEMORY, enlarge the arena and call again. Unless it returns
+ * DONE, no model is open.
  */
-export function open(arena: usize, bytes: u32): i32 {
+export function open(arena: usize, bytes: u32, resident: u32): i32 {
   endJob();
   controlBlock().staticBytes = <u32>arena;
   clearTables();
-  let state = openModel(arena, bytes);
+  let state = openModel(arena, bytes, resident);
   if (state == status.DONE) state = layoutTables();
   if (state != status.DONE) {
     closeModel();
@@ -43,7 +45,7 @@ export function task(): i32 {
   return setTask();
 }
 
-/** Begins a job: 0 embed, 1 probe, 2 Fisher pass, 3 train. */
+/** Begins a job: 0 embed, 1 probe, 2 Fisher pass, 3 train, 4 check a model whose weights are with the host. */
 export function begin(job: i32): i32 {
   return beginJob(job);
 }

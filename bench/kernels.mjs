@@ -113,8 +113,8 @@ function place(file, l) {
   const kernel = (name) => exports[`${l.layer}_${name}`];
   const macs = out * out * l.outC * fan;
   const calls = {
-    forward: [macs, () => kernel('forward')(yp, xp, wp, bp, scratch, gp)],
-    'input gradient': [macs, () => kernel('backward_input')(dxp, dyp, wp, scratch, gp, 0)],
+    forward: [macs, () => kernel('forward')(yp, xp, wp, bp, scratch, gp, 0, l.outC)],
+    'input gradient': [macs, () => kernel('backward_input')(dxp, dyp, wp, scratch, gp, 0, 0, l.outC)],
     'weight gradient': [macs, () => kernel('backward_weight')(dwp, dyp, xp, scratch, gp, 0, l.outC)],
     'of 1/8': [(macs * eighth) / l.outC, () => kernel('backward_weight')(dwp, dyp, xp, scratch, gp, lp, eighth)],
   };

@@ -1,6 +1,5 @@
 /** The online stage up to the selection: what a method would train for a support set, and what that costs. */
-import type { Engine } from './engine.js';
-import { JOB } from './engine.js';
+import { type Engine, JOB, namesOf } from './engine.js';
 import type { ModelInfo } from './inspect.js';
 import type { CheckedOptions } from './options.js';
 import { CRITERIA } from './options.js';
@@ -37,7 +36,8 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   const { engine, layers, info } = loaded;
   const { control } = engine;
   const begun = performance.now();
-  engine.open(loaded.bytes);
+  // With a limit of all of the memory, the weights stay outside, as in a microcontroller's flash.
+  engine.open(loaded.bytes, options.ram > 0);
   engine.task(task.labels, task.classes.length);
   const dynamic = options.method === 'tinytrain' && !options.selection;
   const compute =
@@ -50,10 +50,18 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   control.set('variants', options.variants);
   control.set('memoryBudget', dynamic ? options.memory : UNLIMITED);
   control.set('computeBudget', compute);
+  control.set('ramBudget', options.ram);
+  control.set('nameBytes', namesOf(task.classes).length);
   const trains = options.selection !== undefined || options.method !== 'none';
-  const flip = trains && options.augment === 'auto' && (await mirrors(engine, task, options));
   const crop = options.augment !== 'none';
-  control.set('augment', crop ? AUGMENT_CODE.on | (flip ? AUGMENT_CODE.flip : 0) : AUGMENT_CODE.off);
+  control.set('augment', crop ? AUGMENT_CODE.on : AUGMENT_CODE.off);
+  if (dynamic) {
+    // Whether the budgets allow anything is known before anything runs.
+    engine.begin(JOB.fisher);
+    engine.stop();
+  }
+  const flip = trains && options.augment === 'auto' && (await mirrors(engine, task, options));
+  if (flip) control.set('augment', AUGMENT_CODE.on | AUGMENT_CODE.flip);
   if (dynamic) {
     engine.begin(JOB.fisher);
     await runJob(engine, task, options);
@@ -77,7 +85,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     method: options.selection && options.method !== 'sparseupdate' ? 'selection' : options.method,
     criterion: dynamic ? (typeof options.criterion === 'string' ? options.criterion : 'custom') : 'none',
     seed: options.seed,
-    budgets: { memoryBytes: options.memory, backwardMacs: compute },
+    budgets: { memoryBytes: options.memory, backwardMacs: compute, ramBytes: options.ram || null },
     layers: reportLayers(engine, layers),
     memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
     macs: { forward: macs, backward: control.get('backwardMacs'), fullBackward: loaded.fullMacs },

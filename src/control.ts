@@ -41,6 +41,7 @@ const FIELDS = {
   prototypesPointer: [172, 'u32'],
   featuresPointer: [176, 'u32'],
   scoresPointer: [180, 'u32'],
+  ramBudget: [184, 'u32'],
   recompute: [188, 'i32'],
   storedValues: [192, 'i32'],
   staticBytes: [196, 'u32'],
@@ -48,6 +49,9 @@ const FIELDS = {
   planHigh: [204, 'u32'],
   checksum: [208, 'u32'],
   inferenceBytes: [212, 'u32'],
+  leastRam: [216, 'u32'],
+  freePointer: [220, 'u32'],
+  nameBytes: [224, 'u32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;

@@ -1,13 +1,24 @@
 import { instantiate } from '@assemblyscript/loader';
 import { ControlBlock, KIND, LAYER, LAYER_BYTES } from './control.js';
-import { DONE, FETCH, ITERATION, NEED_MEMORY, SAMPLE, STORE, statusError, TinyTrainError, YIELD } from './status.js';
+import {
+  DONE,
+  FETCH,
+  ITERATION,
+  NEED_MEMORY,
+  SAMPLE,
+  SLICE,
+  STORE,
+  statusError,
+  TinyTrainError,
+  YIELD,
+} from './status.js';
 
 /** What the binaries export (assembly/index.ts). */
 interface Exports {
   memory: WebAssembly.Memory;
   __heap_base: WebAssembly.Global;
   control(): number;
-  open(arena: number, bytes: number): number;
+  open(arena: number, bytes: number, resident: number): number;
   task(): number;
   begin(job: number): number;
   step(budget: number): number;
@@ -20,7 +31,7 @@ interface Exports {
   patch_apply(at: number, bytes: number): number;
 }
 
-export const JOB = { embed: 0, probe: 1, fisher: 2, train: 3 } as const;
+export const JOB = { embed: 0, probe: 1, fisher: 2, train: 3, check: 4 } as const;
 
 /** What is trained of one layer, as the engine's table holds it. */
 export interface LayerState {
@@ -53,6 +64,7 @@ export class Engine {
   readonly #exports: Exports;
   readonly #base: number;
   #kept: Uint8Array[] = [];
+  #model: Uint8Array = new Uint8Array();
   layerName: (layer: number) => string = String;
 
   private constructor(exports: Exports) {
@@ -75,12 +87,21 @@ export class Engine {
     return this.#base;
   }
 
-  /** Puts a model into the arena and opens it; every weight is the file's again, and nothing is selected. */
-  open(model: Uint8Array): void {
-    this.#grow(model.length);
-    new Uint8Array(this.memory.buffer).set(model, this.#base);
-    this.#call(() => this.#exports.open(this.#base, model.length));
+  /**
+   * Puts a model into the arena and opens it; every weight is the file's again, and nothing is selected. With `outside`,
+   * its weights stay here, and the engine asks for slices of them: the array must not change.
+   */
+  open(model: Uint8Array, outside = false): void {
+    const resident = outside ? headBytes(model) : model.length;
+    this.#grow(resident);
+    new Uint8Array(this.memory.buffer).set(model.subarray(0, resident), this.#base);
+    this.#model = model;
+    this.control.set('ramBudget', 0);
+    this.#call(() => this.#exports.open(this.#base, model.length, resident));
     this.#kept = [];
+    if (!outside) return;
+    this.begin(JOB.check);
+    this.pump({ sample: () => new Float32Array() });
   }
 
   /** Declares the task: the class of each sample. */
@@ -124,7 +145,8 @@ export class Engine {
     if (status === SAMPLE) {
       const tensor = host.sample(index);
       bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength));
-    } else if (status === STORE) this.#kept[index] = bytes.slice();
+    } else if (status === SLICE) bytes.set(this.#model.subarray(index, index + bytes.length));
+    else if (status === STORE) this.#kept[index] = bytes.slice();
     else if (status === FETCH) bytes.set(this.#kept[index]!);
     else throw new TinyTrainError(`unknown answer ${status} of the engine`);
   }
@@ -188,9 +210,9 @@ export class Engine {
 
   /** The patch of what is trained, with the names of the classes; made where the job's activations were. */
   patch(classes: readonly string[]): Uint8Array {
-    const names = new TextEncoder().encode(classes.map((name) => `${name}\0`).join(''));
+    const names = namesOf(classes);
     const size = this.#exports.patch_size(names.length);
-    const at = this.#taskEnd();
+    const at = this.control.get('freePointer');
     const end = at + size + names.length;
     this.#grow(end - this.#base);
     this.control.set('peakBytes', Math.max(this.control.get('peakBytes'), end));
@@ -202,17 +224,12 @@ export class Engine {
   /** Puts a patch into the model, whose weights must be the file's (`open`). */
   apply(patch: Uint8Array): void {
     this.#call(() => {
-      this.#grow(Math.max(this.control.get('arenaBytes'), this.#taskEnd() - this.#base + patch.length));
+      const free = this.control.get('freePointer');
+      this.#grow(Math.max(this.control.get('arenaBytes'), free - this.#base + patch.length));
       const at = (this.memory.buffer.byteLength - patch.length) & ~15;
       new Uint8Array(this.memory.buffer).set(patch, at);
       return this.#exports.patch_apply(at, patch.length);
     });
-  }
-
-  /** First address behind the tables and the task. */
-  #taskEnd(): number {
-    const { control } = this;
-    return (control.get('featuresPointer') + control.get('featureCount') * 4 + 15) & ~15;
   }
 
   /** Calls until the memory is large enough; any other status below zero is an error. */
@@ -249,6 +266,19 @@ export class Engine {
       memoryBudget: control.get('memoryBudget'),
       computeBudget: control.get('computeBudget'),
       needBytes: control.get('needBytes'),
+      leastRam: control.get('leastRam'),
+      ramBudget: control.get('ramBudget'),
     });
   }
+}
+
+/** Names of classes as a patch holds them, each with a zero byte behind it. */
+export function namesOf(classes: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(classes.map((name) => `${name}\0`).join(''));
+}
+
+/** Bytes of a model before its weights; all of one that doesn't say so, which the engine will refuse. */
+function headBytes(model: Uint8Array): number {
+  const offset = new DataView(model.buffer, model.byteOffset, model.byteLength).getUint32(32, true);
+  return Math.min(offset, model.length);
 }

@@ -64,6 +64,7 @@ export function inspect(loaded: Loaded, stored: StoredModel): InspectReport {
   engine.stop();
   const inferenceBytes = control.get('inferenceBytes');
   control.set('memoryBudget', UNLIMITED);
+  control.set('ramBudget', 0);
   control.set('optimizer', OPTIMIZER_CODE.sgd);
   control.set('variants', 0);
   control.set('augment', AUGMENT_CODE.off);

@@ -48,12 +48,12 @@ export function positive(name: string, value: unknown): number {
 
 const UNITS: Record<string, number> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
-/** Bytes of a memory budget: a number of bytes, or text such as '262144', '256KB', '1MB' (1 KB = 1024 bytes). */
-export function parseMemory(value: number | string): number {
+/** Bytes of a budget: a number of bytes, or text such as '262144', '256KB', '1MB' (1 KB = 1024 bytes). */
+export function parseMemory(value: number | string, name = 'memory'): number {
   const m = /^(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?$/i.exec(String(value).trim());
   const bytes = m ? Math.floor(Number(m[1]) * UNITS[m[2]!.toUpperCase()]!) : 0;
   if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
-  throw new OptionError(`memory must be bytes, or text such as '256KB' or '1MB', got ${show(value)}`);
+  throw new OptionError(`${name} must be bytes, or text such as '256KB' or '1MB', got ${show(value)}`);
 }
 
 /** A compute budget as given: a share of the full backward pass, or multiply-accumulates. */
@@ -109,6 +109,8 @@ export interface CheckedOptions {
   selection?: Selection;
   /** Bytes. */
   memory: number;
+  /** Bytes; 0: no limit. */
+  ram: number;
   compute: Compute;
   temperature: number;
   augment: Augment;
@@ -131,11 +133,18 @@ export function checkOptions(options: SelectOptions | AdaptOptions = {}): Checke
   if (o.onProgress !== undefined && typeof o.onProgress !== 'function') {
     throw new OptionError('onProgress must be a function');
   }
+  const ram = o.ram === undefined ? 0 : parseMemory(o.ram, 'ram');
+  if (ram > 0 && criterion === 'l2') {
+    throw new OptionError(
+      'criterion l2 reads all weights: with ram they are outside of the memory; choose another one',
+    );
+  }
   return {
     method,
     criterion: typeof criterion === 'function' ? criterion : oneOf('criterion', criterion, CRITERIA),
     selection: o.selection === undefined ? undefined : parseSelection(o.selection),
     memory: parseMemory(o.memory ?? DEFAULTS.memory),
+    ram,
     compute: parseCompute(o.compute ?? DEFAULTS.compute),
     temperature: positive('temperature', o.temperature ?? DEFAULTS.temperature),
     augment: oneOf('augment', o.augment ?? DEFAULTS.augment, AUGMENTS),

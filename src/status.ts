@@ -6,6 +6,7 @@ export const STORE = 2;
 export const FETCH = 3;
 export const YIELD = 4;
 export const ITERATION = 5;
+export const SLICE = 6;
 export const NEED_MEMORY = -6;
 export const BUDGET = -10;
 
@@ -19,6 +20,9 @@ export interface Details {
   memoryBudget: number;
   computeBudget: number;
   needBytes: number;
+  leastRam: number;
+  /** 0: none. */
+  ramBudget: number;
 }
 
 const MESSAGES: Record<number, (d: Details) => string> = {
@@ -42,6 +46,7 @@ const MESSAGES: Record<number, (d: Details) => string> = {
   [-18]: () => 'not a usable patch: its checksum does not match, the file is damaged',
   [-19]: () => 'the patch was made for another model: use the model that it was made with',
   [-20]: () => 'not a usable patch: a field is out of range',
+  [-21]: (d) => `this run needs ${d.needBytes} bytes of RAM, more than the ${d.ramBudget} given (--ram)`,
 };
 
 function budget(d: Details): string {
@@ -51,6 +56,9 @@ function budget(d: Details): string {
   }
   if (d.leastMacs > d.computeBudget) {
     return `a compute budget of ${d.computeBudget} MACs is too small to train anything: the least possible is ${d.leastMacs} MACs`;
+  }
+  if (d.ramBudget > 0 && d.leastRam > d.ramBudget) {
+    return `${d.ramBudget} bytes of RAM are too few to train anything: the least possible is ${d.leastRam} bytes`;
   }
   return `no layer fits both budgets: the least possible, each alone, is ${d.leastBytes} bytes and ${d.leastMacs} MACs`;
 }

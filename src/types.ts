@@ -62,6 +62,11 @@ export interface SelectOptions {
   memory?: number | string;
   /** Limit of `backwardMacs`: a share of the full backward pass (0.15, '15%'), or MACs above 1. Default 0.15. */
   compute?: number | string;
+  /**
+   * Limit of `peakBytes`, all of the linear memory: bytes, or text such as '320KB'. The weights then stay outside, as in
+   * a microcontroller's flash, and are read slice by slice. Default: none.
+   */
+  ram?: number | string;
   temperature?: number;
   augment?: Augment;
   seed?: number;
@@ -113,7 +118,8 @@ export interface SelectReport {
   criterion: string;
   seed: number;
   /** The limits in bytes and MACs; they bind the methods that select by them. */
-  budgets: { memoryBytes: number; backwardMacs: number };
+  /** `ramBytes` is null without a limit. */
+  budgets: { memoryBytes: number; backwardMacs: number; ramBytes: number | null };
   layers: LayerReport[];
   memory: { backwardBytes: number; peakBytes: number };
   macs: { forward: number; backward: number; fullBackward: number };

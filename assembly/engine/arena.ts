@@ -1,14 +1,17 @@
 /**
  * What lies where in the arena. The host hands over one block; the engine divides it from below:
  *
- *   | model file | layers | Δ | channel lists | labels | prototypes, their gradients, scores, features | job ...
- *   ^ base       ^ tables, sized by the model   ^ task, sized by ways and samples                      ^ jobBase
+ *   | model | layers | Δ | channel lists | labels | prototypes, their gradients, scores, features | values | job ...
+ *   ^ base  ^ tables, sized by the model   ^ task, sized by ways and samples                      ^ taskEnd ^ jobStart
  *
- * Behind `jobBase` each job lays out its program, its gradients and optimiser state, and its activations (program.ts).
+ * The model is the whole file, or its head where the weights are with the host; then the values that have been trained
+ * are kept behind the task. Behind them each job lays out its program, its gradients and optimiser state, and its
+ * activations (program.ts).
  */
 import { Control, control } from './control';
-import { fileBytes, modelBase, Op, opAt, opCount, valueFloats } from './model';
+import { modelBase, Op, opAt, opCount, residentBytes, valueFloats } from './model';
 import * as status from './status';
+import { blockFloats } from './trained';
 
 /** What is trained of a layer. */
 export const FROZEN: i32 = 0;
@@ -36,8 +39,8 @@ export class Layer {
   inspected: i32;
   /** 32: address of its gradients ([count] biases, then [count][rowLength] weights) while a training job is prepared. */
   gradient: u32;
-  /** 36: address of the optimiser's state, in the same order. */
-  state: u32;
+  /** 36: address of the trained values, in the same order, of a model whose weights are with the host; else 0. */
+  values: u32;
   /** 40: floats of its gradient. */
   floats: i32;
   /** 44 */
@@ -47,7 +50,8 @@ export class Layer {
 const LAYER_BYTES: u32 = 48;
 
 let layers: usize = 0;
-let jobBase: usize = 0;
+let taskEnd: usize = 0;
+let free: usize = 0;
 let taskBase: usize = 0;
 let dPrototypesAt: usize = 0;
 
@@ -64,9 +68,34 @@ export function layerOf(op: Op): Layer {
   return layerAt(op.layer);
 }
 
-/** First byte behind the task's block, where a job's program begins. */
+/** First byte behind the task and the values kept, where a job's program begins. */
 export function jobStart(): usize {
-  return jobBase;
+  return free;
+}
+
+function setJobStart(at: usize): void {
+  free = at;
+  control().freePointer = <u32>at;
+}
+
+/** Moves the trained values of every layer behind the task, where they stay until something else is trained. */
+export function keepValues(): void {
+  let at = taskEnd;
+  for (let l = 0; l < control().layerCount; ++l) {
+    const layer = layerAt(l);
+    if (!layer.values) continue;
+    const bytes = (<usize>blockFloats(layer)) << 2;
+    memory.copy(at, layer.values, bytes);
+    layer.values = <u32>at;
+    at += bytes;
+  }
+  setJobStart(align16(at));
+}
+
+/** Forgets trained values: the weights count as the host has them. */
+export function dropValues(): void {
+  for (let l = 0; l < control().layerCount; ++l) layerAt(l).values = 0;
+  setJobStart(taskEnd);
 }
 
 export function arenaEnd(): usize {
@@ -107,7 +136,7 @@ export function layoutTables(): i32 {
       ++count;
     }
   }
-  layers = align16(modelBase() + fileBytes());
+  layers = align16(modelBase() + residentBytes());
   let delta = align16(layers + count * LAYER_BYTES);
   let list = align16(delta + (channels << 2));
   taskBase = align16(list + (channels << 1));
@@ -156,10 +185,11 @@ export function layoutTask(): i32 {
   dPrototypesAt = <usize>gradients;
   c.scoresPointer = <u32>scores;
   c.featuresPointer = <u32>features;
-  jobBase = <usize>end;
+  taskEnd = <usize>end;
+  dropValues();
   laidOutWays = c.ways;
   laidOutSamples = c.samples;
-  memory.fill(labels, 0, jobBase - labels);
+  memory.fill(labels, 0, taskEnd - labels);
   return status.DONE;
 }
 

@@ -78,8 +78,8 @@ export class Control {
   featuresPointer: u32;
   /** 180: cosine with each prototype, f32. */
   scoresPointer: u32;
-  /** 184 */
-  reserved: u32;
+  /** 184: set by the host: limit of `peakBytes`; 0: none. */
+  ramBudget: u32;
   /** 188: 1 if blocks are recomputed from their inputs. */
   recompute: i32;
   /** 192: values that a sample's frozen prefix keeps with the host. */
@@ -93,6 +93,12 @@ export class Control {
   checksum: u32;
   /** 212: highest bytes of live activations of a forward pass alone (set by a job without training). */
   inferenceBytes: u32;
+  /** 216: least `ramBudget` that trains anything. */
+  leastRam: u32;
+  /** 220: first address that the host may use while no job runs. */
+  freePointer: u32;
+  /** 224: set by the host: bytes of the class names of the patch, so that `ramBudget` counts the patch. */
+  nameBytes: u32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

@@ -1,10 +1,12 @@
 /**
  * The episode: a job as a sequence of passes over the samples, each pass running one program a sample.
  *
+ *   CHECK   checksum of a model whose weights are with the host
  *   EMBED   one sample -> features
  *   PROBE   prototypes; every sample plain and mirrored against them
  *   FISHER  prototypes; every pseudo-query forward and back -> Δ (equation 1)
  *   TRAIN   [prefix of every sample and variant, kept by the host]
+ *           gradients cleared; values of what is trained, if the weights are with the host
  *           each iteration: prototypes; pseudo-queries forward, loss and back; support samples back through their
  *           prototypes; update.  At the end: prototypes of the adapted network
  *
@@ -13,16 +15,41 @@
  * and of the others only the prototypes and their gradients (equation 4, exact).
  */
 import { augment, mirror } from '../kernels/augment';
-import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { hash32 } from '../kernels/random';
-import { dPrototypes, labelOf, layerAt, shotsOf } from './arena';
+import { dropValues, keepValues, layerAt } from './arena';
+import { blocksBytes } from './blocks';
+import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
+import { beginCheck, checkStep } from './check';
 import { control } from './control';
 import { execute, update } from './execute';
-import { finite, finiteNorms } from './finite';
-import { AUGMENT_FLIP, AUGMENT_ON, clearGradients, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
-import { biasOf, modelBase, opAt, preprocessing, valueFloats, weightsOf } from './model';
-import { FEATURES, GRADIENTS, PREFIX, programStart } from './plan';
-import { S_AUGMENT, S_END, S_FEATURES, S_FETCH, S_HEAD, S_SAMPLE, S_STORE, Step, stepAt } from './program';
+import { finiteNorms, finiteValues } from './finite';
+import {
+  addToPrototype,
+  clearPrototypeGradients,
+  clearPrototypes,
+  probe,
+  queryLoss,
+  supportGradient,
+  takeFeatures,
+} from './head';
+import { sumInformation } from './information';
+import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
+import { modelBase, opAt, preprocessing, valueFloats } from './model';
+import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
+import {
+  S_AUGMENT,
+  S_CLEAR,
+  S_END,
+  S_FEATURES,
+  S_FETCH,
+  S_HEAD,
+  S_SAMPLE,
+  S_STORE,
+  S_TAKE,
+  Step,
+  stepAt,
+} from './program';
+import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
 import * as status from './status';
 
 // Passes. The numbers are the control block's `phase`.
@@ -33,6 +60,8 @@ const KEEPING: i32 = 3;
 const QUERIES: i32 = 4;
 const SUPPORT: i32 = 5;
 const FEATURE: i32 = 6;
+const TAKING: i32 = 7;
+const CHECKING: i32 = 8;
 /** No pass; a variable that starts with it needs no start function, as it is a literal. */
 const FINISHED: i32 = -1;
 
@@ -45,7 +74,11 @@ let pass: i32 = -1;
 let sample: i32 = 0;
 let variant: i32 = 0;
 let pc: i32 = -1;
-/** The host has been asked for what the step at `pc` needs. */
+/** First output channel of the slice of weights that the step at `pc` runs for. */
+let slice: i32 = 0;
+/** What the host has brought for the step (or slice) so far. */
+let piece: i32 = 0;
+/** The host has been asked for the next piece. */
 let waiting: bool = false;
 let lossSum: f64 = 0;
 let beta1: f64 = 1;
@@ -53,29 +86,36 @@ let beta2: f64 = 1;
 
 /** Lays out a job and makes it the one that `step` runs. */
 export function beginJob(which: i32): i32 {
-  job = -1;
-  pass = FINISHED;
+  endJob();
+  // A job that was given up may have been waiting for its host.
+  waiting = false;
+  piece = 0;
+  slice = 0;
+  if (which == CHECK) {
+    const state = beginCheck();
+    if (state != status.DONE) return state;
+    job = which;
+    pass = CHECKING;
+    return status.DONE;
+  }
   const state = prepareJob(which);
   if (state != status.DONE) return state;
   const c = control();
   job = which;
-  // A job that was given up may have been waiting for its host.
-  waiting = false;
   c.iteration = 0;
   c.loss = 0;
   c.probePlain = 0;
   c.probeMirrored = 0;
   beta1 = 1;
   beta2 = 1;
-  if (which == TRAIN) clearGradients();
   if (which == EMBED) enter(FEATURE);
-  else if (which == TRAIN && programStart(PREFIX) >= 0) enter(KEEPING);
-  else enter(PROTOTYPES);
+  else enter(programStart(PREFIX) >= 0 ? KEEPING : firstOfTraining());
   return status.DONE;
 }
 
 /** Ends the job; a host calls it to give up. */
 export function endJob(): void {
+  if (job == TRAIN) dropValues();
   job = -1;
   pass = FINISHED;
 }
@@ -83,6 +123,11 @@ export function endJob(): void {
 /** Runs at most `budget` steps of the job. Answers as in status.ts. */
 export function runSteps(budget: i32): i32 {
   if (job < 0) return status.ORDER;
+  if (pass == CHECKING) return check();
+  if (waiting) {
+    waiting = false;
+    ++piece;
+  }
   while (pass != FINISHED) {
     const s = stepAt(pc);
     if (s.code == S_END) {
@@ -91,21 +136,38 @@ export function runSteps(budget: i32): i32 {
       continue;
     }
     if (budget-- <= 0) return status.YIELD;
-    const wanted = waiting ? status.DONE : request(s);
+    const wanted = request(s);
     if (wanted != status.DONE) {
       waiting = true;
       return wanted;
     }
-    waiting = false;
+    piece = 0;
+    const sliced = needsSlices(s);
+    if (sliced) layOver(s, slice);
     run(s);
+    if (sliced) {
+      slice += rowsOfSlice(opAt(s.op), slice);
+      if (slice < opAt(s.op).outC) continue;
+      slice = 0;
+    }
     ++pc;
   }
   job = -1;
   return status.DONE;
 }
 
+/** Takes the slice that the host has brought into the checksum, and asks for the next one. */
+function check(): i32 {
+  const wanted = checkStep(waiting);
+  waiting = wanted == status.SLICE;
+  if (!waiting) endJob();
+  return wanted;
+}
+
 /** What a step needs of the host before it counts as done. */
 function request(s: Step): i32 {
+  if (needsSlices(s)) return requestSlice(s, slice, piece);
+  if (piece > 0) return status.DONE;
   const c = control();
   if (s.code == S_SAMPLE) {
     c.ioPointer = variant == 0 ? s.c : s.a;
@@ -131,18 +193,23 @@ function run(s: Step): void {
     case S_SAMPLE:
     case S_STORE:
     case S_FETCH:
+    case S_TAKE:
+      break;
+    case S_CLEAR:
+      memory.fill(s.c, 0, <usize>blocksBytes());
       break;
     case S_AUGMENT:
       pseudoQuery(s.c, s.a);
       break;
     case S_FEATURES:
-      takeFeatures(s.a);
+      endFeatures(s.a);
       break;
     case S_HEAD:
-      head(s.c, s.a);
+      if (pass == SUPPORT) supportGradient(s.c, sample);
+      else lossSum += queryLoss(s.c, s.a, sample, pass == QUERIES);
       break;
     default:
-      execute(s, <f32>(0.5 / <f64>control().samples));
+      execute(s, slice, <f32>(0.5 / <f64>control().samples));
   }
 }
 
@@ -177,71 +244,10 @@ function pseudoQuery(out: usize, x: usize): void {
 }
 
 /** End of a forward pass without saving. */
-function takeFeatures(f: usize): void {
-  const c = control();
-  const label = labelOf(sample);
-  const bytes = (<usize>c.featureCount) << 2;
-  if (pass == PROTOTYPES) {
-    prototype_add(c.prototypesPointer, f, label, c.featureCount, <f32>(1.0 / <f64>shotsOf(label)));
-  } else if (pass == PROBING && variant == 0) {
-    memory.copy(c.featuresPointer, f, bytes);
-    c.probePlain += <i32>claims(f);
-  } else if (pass == PROBING) {
-    c.probeMirrored += <i32>claims(f);
-  } else {
-    memory.copy(c.featuresPointer, f, bytes);
-    if (c.ways) prototype_scores(c.scoresPointer, f, c.prototypesPointer, c.ways, c.featureCount);
-  }
-}
-
-/** True if the class of the current sample is the nearest to f, its own prototype made without it (where it has others). */
-function claims(f: usize): bool {
-  const c = control();
-  const label = labelOf(sample);
-  const n = shotsOf(label);
-  const own = c.prototypesPointer + label * (c.featureCount << 2);
-  if (n > 1) shift(own, c.featuresPointer, -1, n);
-  prototype_scores(c.scoresPointer, f, c.prototypesPointer, c.ways, c.featureCount);
-  if (n > 1) shift(own, c.featuresPointer, 1, n);
-  const mine = load<f32>(c.scoresPointer + (label << 2));
-  for (let k = 0; k < c.ways; ++k) if (k != label && load<f32>(c.scoresPointer + (k << 2)) >= mine) return false;
-  return true;
-}
-
-/** prototype += sign * f / n: takes a sample out of its class's prototype (up to a factor) and puts it back. */
-function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
-  const weight = sign * <f32>(1.0 / <f64>n);
-  for (let i = 0; i < control().featureCount; ++i) {
-    const at = prototype + (i << 2);
-    store<f32>(at, load<f32>(at) + weight * load<f32>(f + (i << 2)));
-  }
-}
-
-/** Loss of a query, or the share of a support sample in the gradient of its prototype. */
-function head(df: usize, f: usize): void {
-  const c = control();
-  const label = labelOf(sample);
-  if (pass == SUPPORT) {
-    prototype_backward_support(df, dPrototypes(), label, c.featureCount, <f32>(1.0 / <f64>shotsOf(label)));
-    return;
-  }
-  const training = pass == QUERIES;
-  const scale: f32 = training ? <f32>(1.0 / <f64>c.samples) : 1;
-  lossSum += <f64>(
-    prototype_loss(
-      df,
-      dPrototypes(),
-      c.scoresPointer,
-      f,
-      c.prototypesPointer,
-      label,
-      c.ways,
-      c.featureCount,
-      c.temperature,
-      scale,
-      training,
-    )
-  );
+function endFeatures(f: usize): void {
+  if (pass == PROTOTYPES) addToPrototype(f, sample);
+  else if (pass == PROBING) probe(f, sample, variant != 0);
+  else takeFeatures(f);
 }
 
 /** Begins a pass over the samples. */
@@ -252,16 +258,16 @@ function enter(which: i32): void {
   c.phase = which;
   c.done = 0;
   c.total =
-    which == FEATURE
+    which == FEATURE || which == TAKING
       ? 1
       : which == KEEPING
         ? c.samples * (keptVariants() + 1)
         : which == PROBING
           ? 2 * c.samples
           : c.samples;
-  if (which == PROTOTYPES) memory.fill(c.prototypesPointer, 0, (c.ways * c.featureCount) << 2);
+  if (which == PROTOTYPES) clearPrototypes();
   if (which == QUERIES) {
-    memory.fill(dPrototypes(), 0, (c.ways * c.featureCount) << 2);
+    clearPrototypeGradients();
     lossSum = 0;
   }
   variant = firstVariant();
@@ -270,6 +276,7 @@ function enter(which: i32): void {
 
 /** First step of the program that this pass runs for each sample. */
 function programOfPass(): i32 {
+  if (pass == TAKING) return programStart(VALUES);
   if (pass == KEEPING) return programStart(PREFIX);
   return programStart(pass == INFORMATION || pass == QUERIES || pass == SUPPORT ? GRADIENTS : FEATURES);
 }
@@ -291,17 +298,23 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    if (++sample >= (pass == FEATURE ? 1 : c.samples)) return nextPass();
+    if (++sample >= (pass == FEATURE || pass == TAKING ? 1 : c.samples)) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();
   return status.DONE;
 }
 
+/** What comes after the prefix has been kept. */
+function firstOfTraining(): i32 {
+  return programStart(VALUES) >= 0 ? TAKING : PROTOTYPES;
+}
+
 function nextPass(): i32 {
   const c = control();
   const trains = job == TRAIN && c.iteration < c.iterations && programStart(GRADIENTS) >= 0;
-  if (pass == KEEPING) enter(PROTOTYPES);
+  if (pass == KEEPING) enter(firstOfTraining());
+  else if (pass == TAKING) enter(PROTOTYPES);
   else if (pass == PROTOTYPES && job == PROBE) enter(PROBING);
   else if (pass == PROTOTYPES && job == FISHER) enter(INFORMATION);
   else if (pass == PROTOTYPES && trains) enter(QUERIES);
@@ -309,10 +322,12 @@ function nextPass(): i32 {
   else if (pass == SUPPORT) return endIteration();
   else if (pass == INFORMATION) {
     pass = FINISHED;
-    return sumInformation();
+    return sumInformation() ? status.DONE : fail();
   } else {
     pass = FINISHED;
-    if (job == TRAIN && !(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteWeights())) return fail();
+    if (job != TRAIN) return status.DONE;
+    if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteValues())) return fail();
+    keepValues();
   }
   return status.DONE;
 }
@@ -320,16 +335,6 @@ function nextPass(): i32 {
 function fail(): i32 {
   endJob();
   return status.DIVERGED;
-}
-
-/** True if what was trained is finite: a clipped activation may hide that it isn't. */
-function finiteWeights(): bool {
-  for (let l = 0; l < control().layerCount; ++l) {
-    const layer = layerAt(l);
-    const op = opAt(layer.op);
-    if (layer.kind && !(finite(biasOf(op), op.biasCount) && finite(weightsOf(op), op.weightCount))) return false;
-  }
-  return true;
 }
 
 function endIteration(): i32 {
@@ -345,19 +350,4 @@ function endIteration(): i32 {
   ++c.iteration;
   enter(PROTOTYPES);
   return status.ITERATION;
-}
-
-/** Fisher potential of every layer inspected: the sum of Δ over its channels (equation 2). */
-function sumInformation(): i32 {
-  const c = control();
-  for (let l = 0; l < c.layerCount; ++l) {
-    const layer = layerAt(l);
-    if (!layer.inspected) continue;
-    let sum: f64 = 0;
-    const channels = opAt(layer.op).outC;
-    for (let o = 0; o < channels; ++o) sum += <f64>load<f32>(layer.delta + (o << 2));
-    layer.fisher = <f32>sum;
-    if (layer.fisher - layer.fisher != 0) return fail();
-  }
-  return status.DONE;
 }

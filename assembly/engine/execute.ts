@@ -34,13 +34,17 @@ import {
   weightsOf,
 } from './model';
 import { S_ACTIVATION, S_COPY, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
+import { rowsOfSlice, sliceBiases, sliceWeights } from './slices';
 
-/** Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N). */
-export function execute(s: Step, scale: f32): void {
+/**
+ * Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N); a step that reads weights runs for the
+ * slice of output channels from `first` on (slices.ts).
+ */
+export function execute(s: Step, first: i32, scale: f32): void {
   const i = <i32>s.op;
   switch (s.code) {
     case S_FORWARD:
-      forward(opAt(i), s);
+      forward(opAt(i), s, first);
       break;
     case S_MASK:
       relu_mask(s.c, s.a, valueFloats(i + 1), opAt(i).limit);
@@ -58,7 +62,7 @@ export function execute(s: Step, scale: f32): void {
       weightGradient(opAt(i), s);
       break;
     case S_INPUT:
-      inputGradient(opAt(i), s);
+      inputGradient(opAt(i), s, first);
       break;
     case S_COPY:
       if (s.flag) accumulate(s.c, s.b, valueFloats(i));
@@ -67,17 +71,19 @@ export function execute(s: Step, scale: f32): void {
   }
 }
 
-function forward(op: Op, s: Step): void {
+function forward(op: Op, s: Step, first: i32): void {
+  const w = sliceWeights(op, s);
+  const b = sliceBiases(op, s);
   switch (op.op) {
     case CONV2D:
-      if (isPointwise(op)) pointwise_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
-      else conv2d_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      if (isPointwise(op)) pointwise_forward(s.c, s.a, w, b, s.d, op, first, rowsOfSlice(op, first));
+      else conv2d_forward(s.c, s.a, w, b, s.d, op);
       break;
     case DEPTHWISE:
-      depthwise_forward(s.c, s.a, weightsOf(op), biasOf(op), op);
+      depthwise_forward(s.c, s.a, w, b, op);
       break;
     case LINEAR:
-      linear_forward(s.c, s.a, weightsOf(op), biasOf(op), s.d, op);
+      linear_forward(s.c, s.a, w, b, s.d, op, first, rowsOfSlice(op, first));
       break;
     case ADD:
       add_forward(s.c, s.a, s.b, op.outH * op.outW * op.outC, op);
@@ -94,18 +100,19 @@ function forward(op: Op, s: Step): void {
   }
 }
 
-function inputGradient(op: Op, s: Step): void {
+function inputGradient(op: Op, s: Step, first: i32): void {
   const sum = s.flag != 0;
+  const w = sliceWeights(op, s);
   switch (op.op) {
     case CONV2D:
-      if (isPointwise(op)) pointwise_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
-      else conv2d_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      if (isPointwise(op)) pointwise_backward_input(s.c, s.b, w, s.d, op, sum, first, rowsOfSlice(op, first));
+      else conv2d_backward_input(s.c, s.b, w, s.d, op, sum);
       break;
     case DEPTHWISE:
-      depthwise_backward_input(s.c, s.b, weightsOf(op), op, sum);
+      depthwise_backward_input(s.c, s.b, w, op, sum);
       break;
     case LINEAR:
-      linear_backward_input(s.c, s.b, weightsOf(op), s.d, op, sum);
+      linear_backward_input(s.c, s.b, w, s.d, op, sum, first, rowsOfSlice(op, first));
       break;
     case MAXPOOL:
       maxpool_backward_input(s.c, s.b, s.a, op, sum);
@@ -146,36 +153,33 @@ function weightGradient(op: Op, s: Step): void {
 }
 
 /**
- * One step of the optimiser (0 SGD, 1 momentum, 2 Adam) on what is trained of a layer, in place in the model; clears
- * the gradient. `correction1`, `correction2`: Adam's 1 - beta^t.
+ * One step of the optimiser (0 SGD, 1 momentum, 2 Adam) on what is trained of a layer, in place in the model or in the
+ * block of its values; clears the gradient. `correction1`, `correction2`: Adam's 1 - beta^t.
  */
 export function update(op: Op, optimizer: i32, lr: f32, correction1: f32, correction2: f32): void {
   const layer = layerOf(op);
   const n = layer.count;
   const row = rowLength(op);
-  const depthwise = op.op == DEPTHWISE;
-  updateRows(layer, op, biasOf(op), 0, 1, 4, 4, optimizer, lr, correction1, correction2);
+  const block: usize = layer.values;
+  const apart = block != 0;
+  const list: usize = apart ? <usize>0 : listOf(layer, op);
+  const spread = op.op == DEPTHWISE && !apart;
+  const biases = apart ? block : biasOf(op);
+  // biome-ignore format: one table of rows a line
+  updateRows(layer, biases, list, 0, 1, 4, 4, optimizer, lr, correction1, correction2);
   if (layer.kind != WEIGHTS) return;
-  updateRows(
-    layer,
-    op,
-    weightsOf(op),
-    n,
-    row,
-    depthwise ? 4 : row << 2,
-    depthwise ? op.outC << 2 : 4,
-    optimizer,
-    lr,
-    correction1,
-    correction2,
-  );
+  const weights = apart ? block + (n << 2) : weightsOf(op);
+  const rowStride = spread ? 4 : row << 2;
+  const elementStride = spread ? op.outC << 2 : 4;
+  // biome-ignore format: one table of rows a line
+  updateRows(layer, weights, list, n, row, rowStride, elementStride, optimizer, lr, correction1, correction2);
 }
 
 /** `offset`: floats of the gradient and of each state before these rows. */
 function updateRows(
   layer: Layer,
-  op: Op,
   w: usize,
+  list: usize,
   offset: i32,
   row: i32,
   rowStride: i32,
@@ -185,9 +189,8 @@ function updateRows(
   correction1: f32,
   correction2: f32,
 ): void {
-  const list = listOf(layer, op);
   const g = layer.gradient + (offset << 2);
-  const m = layer.state + (offset << 2);
+  const m = g + (layer.floats << 2);
   const n = layer.count;
   if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
   else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);

@@ -51,11 +51,17 @@ export function isFisher(): bool {
   return fisherFrom >= 0;
 }
 
+/** True if operator i is selected, whether the loss depends on it or not. */
+export function isChosen(i: i32): bool {
+  const op = opAt(i);
+  return op.layer >= 0 && layerOf(op).kind != FROZEN;
+}
+
 /** True if the plan looks at (Fisher pass) or trains operator i. */
 export function isTarget(i: i32): bool {
   const op = opAt(i);
   if (op.layer < 0 || !has(i + 1, REACHES)) return false;
-  return fisherFrom >= 0 ? i >= fisherFrom : layerOf(op).kind != FROZEN;
+  return fisherFrom >= 0 ? i >= fisherFrom : isChosen(i);
 }
 
 /** The first operator that the plan looks at or trains; the number of operators if there is none. */

@@ -42,6 +42,10 @@ export class Op extends Geometry {
 
 let base: usize = 0;
 let ops: i32 = 0;
+/** Bytes of the file that lie in memory, and their checksum as far as it is known. */
+let resident: u32 = 0;
+let checked: u32 = 0;
+let sum: u32 = 0;
 
 /** Forgets the model. */
 export function closeModel(): void {
@@ -53,6 +57,33 @@ export function isOpen(): bool {
   return base != 0;
 }
 
+/** True if the model is open and its checksum has been found right. */
+export function isReady(): bool {
+  return base != 0 && checked == fileBytes();
+}
+
+/** True if the weights are not in memory: the host hands them over slice by slice. */
+export function isOutside(): bool {
+  return resident != fileBytes();
+}
+
+/** Bytes of the file that lie in memory. */
+export function residentBytes(): u32 {
+  return resident;
+}
+
+/** First byte of the file that the checksum has not seen. */
+export function checkedBytes(): u32 {
+  return checked;
+}
+
+/** Takes the next `bytes` bytes of the file, which lie at `at`, into the checksum. False if it turns out wrong. */
+export function checkOn(at: usize, bytes: u32): bool {
+  sum = crc32(at, bytes, sum);
+  checked += bytes;
+  return checked < fileBytes() || sum == load<u32>(base, 12);
+}
+
 export function modelBase(): usize {
   return base;
 }
@@ -61,6 +92,7 @@ export function opCount(): i32 {
   return ops;
 }
 
+/** Bytes of the whole file. */
 export function fileBytes(): u32 {
   return load<u32>(base, 8);
 }
@@ -116,17 +148,22 @@ export function macs(op: Op): f64 {
 }
 
 /**
- * Opens the model that lies at `at` (16-byte aligned): checks magic, size, checksum and every field, so that no kernel
- * ever leaves the file or its buffers. Returns a status; `detail` of the control block names the operator.
+ * Opens the model of `bytes` bytes of which the first `present` lie at `at` (16-byte aligned): all, or those before the
+ * weights. Checks magic, size, checksum (of what is there) and every field, so that no kernel ever leaves the file or
+ * its buffers. Returns a status; `detail` of the control block names the operator.
  */
-export function openModel(at: usize, bytes: u32): i32 {
+export function openModel(at: usize, bytes: u32, present: u32): i32 {
   closeModel();
   control().detail = -1;
-  if (bytes < 4 || load<u32>(at) != MAGIC) return status.MODEL_MAGIC;
-  if (bytes < HEADER_BYTES + OP_BYTES) return status.MODEL_SIZE;
+  if (bytes < 4 || present < 4 || load<u32>(at) != MAGIC) return status.MODEL_MAGIC;
+  if (present > bytes || present < HEADER_BYTES + OP_BYTES) return status.MODEL_SIZE;
   if (load<u32>(at, 4) != 1) return status.MODEL_VERSION;
   if (load<u32>(at, 8) != bytes || (bytes & 15) != 0) return status.MODEL_SIZE;
-  if (crc32(at + 16, bytes - 16) != load<u32>(at, 12)) return status.MODEL_CHECKSUM;
+  if (present < bytes && load<u32>(at, 32) != present) return status.MODEL_SIZE;
+  resident = present;
+  checked = present;
+  sum = crc32(at + 16, present - 16);
+  if (present == bytes && sum != load<u32>(at, 12)) return status.MODEL_CHECKSUM;
   if (!validHeader(at, bytes)) return status.MODEL_INVALID;
   base = at;
   ops = load<i32>(at, 16);

@@ -1,10 +1,11 @@
 /** The patch file (.ttd, docs/formats.md): written from what is trained, and put back into the model. */
-import { BIAS, FROZEN, jobStart, Layer, layerAt, layoutTask, WEIGHTS } from './arena';
+import { BIAS, FROZEN, jobStart, keepValues, layerAt, layoutTask, WEIGHTS } from './arena';
 import { crc32 } from './checksum';
 import { control } from './control';
 import { finite, finiteNorms } from './finite';
-import { biasOf, DEPTHWISE, isOpen, Op, opAt, rowLength, weightsOf } from './model';
+import { biasOf, isOutside, isReady, opAt, rowLength, weightsOf } from './model';
 import * as status from './status';
+import { blockFloats, channelOf, exchange } from './trained';
 
 const MAGIC: u32 = 0x31445454; // "TTD1"
 const HEADER: u32 = 64;
@@ -23,7 +24,7 @@ export function patchSize(nameBytes: u32): u32 {
     if (layer.kind == FROZEN) continue;
     ++entries;
     channels += layer.count;
-    values += layer.count * (layer.kind == WEIGHTS ? 1 + rowLength(opAt(layer.op)) : 1);
+    values += blockFloats(layer);
   }
   const c = control();
   const lists = HEADER + entries * 16;
@@ -59,10 +60,12 @@ export function writePatch(at: usize, names: usize, nameBytes: u32): void {
     store<u32>(entry, layer.kind, 4);
     store<u32>(entry, layer.count, 8);
     store<u32>(entry, floats, 12);
-    for (let k = 0; k < layer.count; ++k) store<u16>(list + (k << 1), <u16>channelOf(layer, op, k));
-    transfer(layer.kind, layer.count, op, list, values + (floats << 2), false);
+    for (let k = 0; k < layer.count; ++k) store<u16>(list + (k << 1), <u16>channelOf(layer, k));
+    const block = values + (floats << 2);
+    if (layer.values) memory.copy(block, layer.values, (<usize>blockFloats(layer)) << 2);
+    else exchange(layer, block, weightsOf(op), biasOf(op), 0, op.outC, false);
     list += layer.count << 1;
-    floats += layer.count * (layer.kind == WEIGHTS ? 1 + rowLength(op) : 1);
+    floats += blockFloats(layer);
     entry += 16;
   }
   const prototypes = values + <usize>up(floats << 2);
@@ -84,37 +87,13 @@ export function writePatch(at: usize, names: usize, nameBytes: u32): void {
   store<u32>(at, crc32(at + 16, bytes - 16), 12);
 }
 
-/** The k-th selected channel; a layer of which every channel is trained needs no list. */
-function channelOf(layer: Layer, op: Op, k: i32): i32 {
-  return layer.count == op.outC ? k : <i32>load<u16>(layer.channels + (k << 1));
-}
-
-/** Copies biases and rows of the listed channels from the model to `values`, or (`back`) from there to the model. */
-function transfer(kind: i32, count: i32, op: Op, list: usize, values: usize, back: bool): void {
-  const row = rowLength(op);
-  const stride = op.op == DEPTHWISE ? op.outC << 2 : 4;
-  for (let k = 0; k < count; ++k) {
-    const channel = <i32>load<u16>(list + (k << 1));
-    move(biasOf(op) + (channel << 2), values + (k << 2), back);
-    if (kind != WEIGHTS) continue;
-    let from = weightsOf(op) + ((op.op == DEPTHWISE ? channel : channel * row) << 2);
-    let to = values + ((count + k * row) << 2);
-    for (let t = 0; t < row; ++t, from += stride, to += 4) move(from, to, back);
-  }
-}
-
-function move(inModel: usize, inPatch: usize, back: bool): void {
-  if (back) store<u32>(inModel, load<u32>(inPatch));
-  else store<u32>(inPatch, load<u32>(inModel));
-}
-
 /**
  * Puts a patch of `bytes` bytes at `at` (16-byte aligned, at the arena's end) into the model, whose weights must be the
- * original ones. Everything is checked first: a patch that is refused changes nothing. The task's block is laid out
+ * original ones; of a model whose weights are with the host, its values are kept behind the task. Everything is checked first: a patch that is refused changes nothing. The task's block is laid out
  * for its classes; NEED_MEMORY if that would reach the patch.
  */
 export function applyPatch(at: usize, bytes: u32): i32 {
-  if (!isOpen()) return status.ORDER;
+  if (!isReady()) return status.ORDER;
   const c = control();
   if (bytes < 4 || load<u32>(at) != MAGIC) return status.PATCH_MAGIC;
   if (bytes < HEADER) return status.PATCH_SIZE;
@@ -143,11 +122,15 @@ export function applyPatch(at: usize, bytes: u32): i32 {
     const layer = layerAt(load<i32>(entry));
     layer.kind = load<i32>(entry, 4);
     layer.count = load<i32>(entry, 8);
+    const op = opAt(layer.op);
+    const block = values + (load<u32>(entry, 12) << 2);
     memory.copy(layer.channels, list, layer.count << 1);
-    transfer(layer.kind, layer.count, opAt(layer.op), list, values + (load<u32>(entry, 12) << 2), true);
+    if (isOutside()) layer.values = <u32>block;
+    else exchange(layer, block, weightsOf(op), biasOf(op), 0, op.outC, true);
     list += layer.count << 1;
   }
   memory.copy(c.prototypesPointer, at + load<u32>(at, 40), (c.ways * c.featureCount) << 2);
+  if (isOutside()) keepValues();
   return status.DONE;
 }
 

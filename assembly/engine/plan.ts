@@ -1,7 +1,8 @@
 /**
- * Planning: (graph, selection, mode) to a program. A job has up to three:
+ * Planning: (graph, selection, mode) to a program. A job has up to four:
  *
  *   PREFIX    image -> frozen operators -> values that the host keeps        (once for each sample and variant)
+ *   VALUES    cleared gradients; slices of weights -> what is trained of them (once)
  *   FEATURES  kept values or image -> the rest of the network -> features    (prototypes; nothing is saved)
  *   GRADIENTS the same, saving what the way back needs -> loss -> way back   (Fisher pass, training)
  *
@@ -12,12 +13,14 @@ import { conv2d_scratch } from '../kernels/conv2d';
 import { linear_scratch } from '../kernels/linear';
 import { pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
+import { blocksBytes } from './blocks';
 import {
   AGAIN,
   analyse,
   CUT,
   firstTarget,
   has,
+  isChosen,
   isFisher,
   isTarget,
   mark,
@@ -26,8 +29,9 @@ import {
   SAVE_VALUES,
   valueAt,
 } from './graph';
-import { ADD, CONV2D, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
+import { ADD, CONV2D, isOutside, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
 import {
+  address,
   clearProgram,
   emit,
   markTraining,
@@ -36,6 +40,7 @@ import {
   programLength,
   S_ACTIVATION,
   S_AUGMENT,
+  S_CLEAR,
   S_COPY,
   S_END,
   S_FEATURES,
@@ -47,18 +52,23 @@ import {
   S_MASK,
   S_SAMPLE,
   S_STORE,
+  S_TAKE,
   S_WEIGHTS,
 } from './program';
+import { sliceBytes } from './slices';
 
 export const PREFIX: i32 = 0;
 export const FEATURES: i32 = 1;
 export const GRADIENTS: i32 = 2;
+export const VALUES: i32 = 3;
 
-/** First step of each of the three programs; 16 bytes, so that static data ends at a multiple of 16 (WAMR wants that). */
+/** First step of each of the four programs. */
 const starts: usize = memory.data(16, 16);
 let storedCount: i32 = 0;
 let recompute: bool = false;
 let augmented: bool = false;
+/** Buffer of the blocks of the trained layers. */
+let blocks: i32 = -1;
 /** First operator after the cached prefix. */
 let begin: i32 = 0;
 /** Values up to this one must not be overwritten: the image, or what the recomputed blocks start from. */
@@ -77,12 +87,12 @@ export function storedValues(): i32 {
 /**
  * Emits the programs. `inspectFrom` >= 0: the Fisher pass from that operator on; -1: training of what is selected.
  * `gradients`: with the way back; `cached`: the frozen prefix is computed once; `augment`: samples may be augmented;
- * `blocks`: recompute blocks.
+ * `recomputed`: blocks are.
  */
-export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, augment: bool, blocks: bool): void {
+export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, augment: bool, recomputed: bool): void {
   analyse(inspectFrom);
   clearProgram();
-  recompute = blocks;
+  recompute = recomputed;
   kept = 0;
   augmented = augment;
   storedCount = 0;
@@ -91,6 +101,7 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   begin = cached && first < n && crossing(first) < 256 ? first : 0;
   store<i32>(starts, -1);
   store<i32>(starts, -1, 8);
+  store<i32>(starts, -1, 12);
   if (begin > 0) {
     store<i32>(starts, programLength());
     emitImage();
@@ -98,17 +109,37 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
     storedCount = emitKept(S_STORE);
     emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
   }
+  blocks = NONE;
+  if (gradients && inspectFrom < 0) emitValues();
   store<i32>(starts, programLength(), 4);
   emitInputs();
   for (let i = begin; i < n; ++i) emitForward(i, false);
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
-  emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+  emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
   if (gradients && first < n) {
     store<i32>(starts, programLength(), 8);
     emitInputs();
     emitGradients(first);
-    emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+    emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
   }
+}
+
+/** Blocks of the trained layers: from here to the end of the job. The prefix, which comes before, may use their room. */
+function emitValues(): void {
+  const bytes = min<u64>(blocksBytes(), 0xfffffff0);
+  if (bytes == 0) return;
+  store<i32>(starts, programLength(), 12);
+  blocks = newBuffer(<u32>bytes, false);
+  emit(S_CLEAR, 0, 0, NONE, NONE, blocks, NONE);
+  if (isOutside())
+    for (let i = 0; i < opCount(); ++i)
+      if (isChosen(i)) emit(S_TAKE, i, 0, NONE, newSlice(opAt(i), true), blocks, NONE);
+  emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+}
+
+/** Address of the blocks of the trained layers, once buffers have their places. */
+export function blocksAddress(): usize {
+  return blocks < 0 ? 0 : address(blocks);
 }
 
 /** Number of values that operators from `border` on need of those before it. */
@@ -163,12 +194,17 @@ function newScratch(op: Op, training: bool): i32 {
   return bytes > 0 ? newBuffer(bytes, training) : NONE;
 }
 
+/** Room for a slice of an operator's weights, and of its biases going forward, where they are with the host. */
+function newSlice(op: Op, forward: bool): i32 {
+  return op.layer >= 0 && isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
+}
+
 /** Forward step of operator i; with `save`, what the way back needs of its output is kept. */
 function emitForward(i: i32, save: bool): void {
   const op = opAt(i);
   const out = valueAt(i + 1);
   const inPlace = op.op == ADD ? reusable(op, save) : NONE;
-  const second = op.op == ADD ? valueAt(op.input1).buffer : NONE;
+  const second = op.op == ADD ? valueAt(op.input1).buffer : newSlice(op, true);
   out.buffer = inPlace >= 0 ? inPlace : newBuffer(bytesOf(i + 1), false);
   out.mask = NONE;
   emit(S_FORWARD, i, 0, valueAt(op.input0).buffer, second, out.buffer, newScratch(op, false));
@@ -291,7 +327,7 @@ function emitBackward(i: i32): void {
       S_INPUT,
       i,
       <i32>sum,
-      op.op == MAXPOOL ? valueAt(op.input0).buffer : NONE,
+      op.op == MAXPOOL ? valueAt(op.input0).buffer : newSlice(op, false),
       dy,
       dx.gradient,
       newScratch(op, true),

@@ -6,12 +6,11 @@
  *   jobStart | steps ... | persistent: gradients, optimiser state | activations ...
  *   while planning:      | buffers' table, live bytes a step      |
  */
-import { align16, jobStart, needUpTo } from './arena';
-import { control } from './control';
-import { opCount } from './model';
-import * as status from './status';
+import { align16, jobStart } from './arena';
+import { opAt, opCount } from './model';
 
-// Steps. Operands a, b, c, d are buffers; NONE is no buffer.
+// Steps. Operands a, b, c, d are buffers; NONE is no buffer. Where weights are with the host, a step that reads them has
+// a buffer for one slice of them: b of S_FORWARD, a of S_INPUT.
 /** Ask for the sample: straight into c, or into a if it is to be augmented. */
 export const S_SAMPLE: u8 = 1;
 /** Pseudo-query: augment a into c. */
@@ -39,6 +38,10 @@ export const S_INPUT: u8 = 12;
 export const S_COPY: u8 = 13;
 /** End of a program. */
 export const S_END: u8 = 14;
+/** Take the values that will be trained out of the slices of an operator's weights, which are in b. */
+export const S_TAKE: u8 = 15;
+/** Clear the blocks of the trained layers, c. */
+export const S_CLEAR: u8 = 16;
 
 @unmanaged
 export class Step {
@@ -73,18 +76,30 @@ let bufferLimit: u32 = 0;
 let stepLimit: u32 = 0;
 let scratch: usize = 0;
 let difference: usize = 0;
+let ranking: usize = 0;
 
-/** Bounds: an operator is run at most twice and has at most seven steps going back; three programs. */
+/**
+ * Bounds: of an operator, at most three steps forward with output, scratch and slice each, their masks, seven steps going
+ * back, and one that takes its values; four programs.
+ */
 export function planningEnd(): usize {
   const n = <u32>opCount();
-  stepLimit = 16 * n + 32;
-  bufferLimit = 12 * n + 32;
+  stepLimit = 17 * n + 32;
+  bufferLimit = 18 * n + 32;
   steps = jobStart();
   buffers = align16(steps + stepLimit * STEP_BYTES);
   // Behind the buffers: the planner's own tables, five words a value.
   scratch = align16(buffers + bufferLimit * BUFFER_BYTES);
   difference = align16(scratch + VALUE_BYTES * (n + 1));
-  return align16(difference + 4 * (stepLimit + 1));
+  ranking = align16(difference + 4 * (stepLimit + 1));
+  let most = 0;
+  for (let i = 0; i < opCount(); ++i) most = max<i32>(most, opAt(i).outC);
+  return align16(ranking + 4 * <u32>most);
+}
+
+/** A float for each channel of any one layer, for the selector. */
+export function rankingScratch(): usize {
+  return ranking;
 }
 
 /** Words that the planner keeps of each value (graph.ts). */
@@ -173,10 +188,11 @@ export function stepsEnd(): usize {
 
 /**
  * Places the buffers at or above `low`: the largest first, each at the lowest address where it meets no buffer that
- * lives while it does (greedy by size, Pisarchyk and Lee 2020, arXiv 2001.03288). Returns a status.
+ * lives while it does (greedy by size, Pisarchyk and Lee 2020, arXiv 2001.03288). Returns where the last one ends.
  */
-export function place(low: usize): i32 {
-  let end: u64 = low;
+export function layOut(low: u64): u64 {
+  let end = low;
+  for (let i = 0; i < bufferCount; ++i) bufferAt(i).placed = 0;
   for (let n = 0; n < bufferCount; ++n) {
     let pick = -1;
     for (let i = 0; i < bufferCount; ++i) {
@@ -188,10 +204,11 @@ export function place(low: usize): i32 {
     if (top > end) end = top;
     buffer.placed = 1;
   }
-  control().planLow = <u32>low;
-  control().planHigh = <u32>end;
-  const state = needUpTo(end);
-  if (state != status.DONE) return state;
+  return end;
+}
+
+/** Puts the buffers' addresses into the steps. */
+export function resolve(): void {
   for (let t = 0; t < stepCount; ++t) {
     const s = stepAt(t);
     s.a = address(s.a);
@@ -199,12 +216,11 @@ export function place(low: usize): i32 {
     s.c = address(s.c);
     s.d = address(s.d);
   }
-  return status.DONE;
 }
 
 /** Lowest free place for a buffer among those placed; returns the address behind it. */
-function settle(buffer: Buffer, low: usize): u64 {
-  let at: u64 = low;
+function settle(buffer: Buffer, low: u64): u64 {
+  let at = low;
   let moved = true;
   while (moved) {
     moved = false;
@@ -222,6 +238,7 @@ function settle(buffer: Buffer, low: usize): u64 {
   return at + buffer.bytes;
 }
 
-function address(buffer: u32): u32 {
+/** Address of a buffer that has been placed. */
+export function address(buffer: u32): u32 {
   return <i32>buffer < 0 ? 0 : bufferAt(<i32>buffer).offset;
 }

@@ -1,10 +1,11 @@
 /** The selector: scores by a criterion (equation 3 and its rivals), then layers and channels under both budgets. */
 import { hash32 } from '../kernels/random';
-import { FROZEN, Layer, layerAt, WEIGHTS } from './arena';
+import { dropValues, FROZEN, Layer, layerAt, WEIGHTS } from './arena';
+import { leastBudgets, planFits, planTraining } from './budget';
 import { control } from './control';
-import { checkSelection, leastBudgets, planTraining, readyToPlan } from './job';
-import { DEPTHWISE, macs, opAt, rowLength, weightsOf } from './model';
-import { planningEnd } from './program';
+import { checkSelection, readyToPlan } from './job';
+import { DEPTHWISE, isOutside, macs, opAt, rowLength, weightsOf } from './model';
+import { rankingScratch } from './program';
 import * as status from './status';
 
 // Criteria: how layers are ordered, and by what channels are.
@@ -18,9 +19,15 @@ const HOST: i32 = 4;
 const STREAM_LAYERS: u32 = 2;
 const STREAM_CHANNELS: u32 = 3;
 
+/** True for a criterion that reads weights which are with the host. */
+function isBlind(): bool {
+  return control().criterion == L2 && isOutside();
+}
+
 /** Writes the score of every inspected layer. The host may write its own instead. */
 export function scoreLayers(): void {
   const c = control();
+  if (isBlind()) return;
   let mostParameters: f64 = 0;
   let mostMacs: f64 = 0;
   for (let l = 0; l < c.layerCount; ++l) {
@@ -84,8 +91,10 @@ function importance(layer: Layer, l: i32, o: i32): f32 {
  */
 export function selectLayers(): i32 {
   const c = control();
-  const state = readyToPlan(mostChannels() * 4);
+  dropValues();
+  const state = readyToPlan();
   if (state != status.DONE) return state;
+  if (isBlind()) return status.OPTION;
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
     layer.kind = FROZEN;
@@ -103,12 +112,6 @@ export function selectLayers(): i32 {
     return status.DONE;
   }
   return leastBudgets();
-}
-
-function mostChannels(): usize {
-  let most = 0;
-  for (let l = 0; l < control().layerCount; ++l) most = max<i32>(most, opAt(layerAt(l).op).outC);
-  return most;
 }
 
 /** The layer with the highest score among those not tried yet (`reserved`), or -1. */
@@ -133,8 +136,8 @@ function grow(layer: Layer, l: i32): bool {
     before = count;
     layer.kind = WEIGHTS;
     layer.count = count;
-    const bytes = planTraining();
-    if (bytes <= c.memoryBudget && c.backwardMacs <= c.computeBudget) {
+    planTraining();
+    if (planFits() && c.backwardMacs <= c.computeBudget) {
       choose(layer, l, count);
       return true;
     }
@@ -147,7 +150,7 @@ function grow(layer: Layer, l: i32): bool {
 /** Writes the list of the `count` most important channels, rising. */
 function choose(layer: Layer, l: i32, count: i32): void {
   const channels = opAt(layer.op).outC;
-  const values = planningEnd();
+  const values = rankingScratch();
   for (let o = 0; o < channels; ++o) store<f32>(values + (o << 2), importance(layer, l, o));
   // The count-th highest by repeated selection; a taken channel is marked by a value below all others.
   for (let k = 0; k < count; ++k) {
@@ -167,7 +170,8 @@ function choose(layer: Layer, l: i32, count: i32): void {
 
 /** Figures of what the host wrote as selection, or of the selector's: bytes and MACs of its plan. */
 export function costOfSelection(): i32 {
-  let state = readyToPlan(0);
+  dropValues();
+  let state = readyToPlan();
   if (state == status.DONE) state = checkSelection();
   if (state == status.DONE) control().backwardBytes = planTraining();
   return state;

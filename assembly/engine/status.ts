@@ -16,6 +16,8 @@ export const FETCH: i32 = 3;
 export const YIELD: i32 = 4;
 /** An iteration has ended; `loss` holds its loss. */
 export const ITERATION: i32 = 5;
+/** Write `ioBytes` bytes of the model's file from offset `ioIndex` on to `ioPointer`. */
+export const SLICE: i32 = 6;
 
 // Errors.
 export const MODEL_MAGIC: i32 = -1;
@@ -51,3 +53,5 @@ export const PATCH_CHECKSUM: i32 = -18;
 export const PATCH_MODEL: i32 = -19;
 /** A field of the patch is out of range. */
 export const PATCH_INVALID: i32 = -20;
+/** What is to run needs `needBytes` bytes of linear memory, more than `ramBudget`. */
+export const RAM: i32 = -21;

@@ -1,4 +1,7 @@
-/** Fully connected layer on one vector: each weight is used once, so that there is nothing to tile or pack. */
+/**
+ * Fully connected layer on one vector: each weight is used once, so that there is nothing to tile or pack. Where weights
+ * are read, a call may have those of `count` outputs from `first` on alone (as in pointwise.ts).
+ */
 import { Geometry } from './geometry';
 import { clip } from './tile';
 
@@ -8,14 +11,24 @@ export function linear_scratch(g: Geometry): i32 {
 }
 
 /**
- * out = clip(w * x + b), x in height, width, channel order.
- * out [O], x [I], w [O][I], b [O], I = inH * inW * inC.
+ * out = clip(w * x + b), x in height, width, channel order, for the outputs of the slice.
+ * out [O], x [I], w [count][I], b [count], I = inH * inW * inC.
  */
-export function linear_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
+export function linear_forward(
+  out: usize,
+  x: usize,
+  w: usize,
+  b: usize,
+  scratch: usize,
+  g: Geometry,
+  first: i32,
+  count: i32,
+): void {
   const inputs = g.inH * g.inW * g.inC;
   const low: f32 = g.activation ? 0 : -Infinity;
   const high: f32 = g.activation ? g.limit : Infinity;
-  for (let o = g.outC; o > 0; o--) {
+  out += (<usize>first) << 2;
+  for (let o = count; o > 0; o--) {
     store<f32>(out, clip(load<f32>(b) + dot(w, x, inputs), low, high));
     out += 4;
     b += 4;
@@ -24,8 +37,8 @@ export function linear_forward(out: usize, x: usize, w: usize, b: usize, scratch
 }
 
 /**
- * dx (+)= transpose(w) * dy.
- * dx [I], dy [O], w [O][I].
+ * dx (+)= transpose(w) * dy, the terms of the slice's outputs; later slices are added to the first.
+ * dx [I], dy [O], w [count][I].
  */
 export function linear_backward_input(
   dx: usize,
@@ -34,11 +47,14 @@ export function linear_backward_input(
   scratch: usize,
   g: Geometry,
   accumulate: bool,
+  first: i32,
+  count: i32,
 ): void {
   const inputs = g.inH * g.inW * g.inC;
   const bytes = (<usize>inputs) << 2;
-  if (!accumulate) memory.fill(dx, 0, bytes);
-  for (let o = g.outC; o > 0; o--) {
+  if (!accumulate && first == 0) memory.fill(dx, 0, bytes);
+  dy += (<usize>first) << 2;
+  for (let o = count; o > 0; o--) {
     add_scaled(dx, load<f32>(dy), w, inputs);
     dy += 4;
     w += bytes;

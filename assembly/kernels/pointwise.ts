@@ -1,4 +1,8 @@
-/** Pointwise convolution: a kernel of 1x1, stride 1, no padding. Each pixel is a row of a matrix product. */
+/**
+ * Pointwise convolution: a kernel of 1x1, stride 1, no padding. Each pixel is a row of a matrix product. Where weights
+ * are read, a call may have those of `count` output channels from `first` on alone: the calls of all slices, in order,
+ * give the bits of one call with everything.
+ */
 import { gemm, gemm_scratch } from './gemm';
 import { Geometry } from './geometry';
 import { linear_backward_input, linear_backward_weight, linear_forward } from './linear';
@@ -9,25 +13,35 @@ export function pointwise_scratch(g: Geometry): i32 {
 }
 
 /**
- * out = clip(x * transpose(w) + b).
- * out [pixels][O], x [pixels][I], w [O][I], b [O], scratch [pointwise_scratch(g)].
+ * out = clip(x * transpose(w) + b), for the channels of the slice.
+ * out [pixels][O], x [pixels][I], w [count][I], b [count], scratch [pointwise_scratch(g)].
  */
-export function pointwise_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
+export function pointwise_forward(
+  out: usize,
+  x: usize,
+  w: usize,
+  b: usize,
+  scratch: usize,
+  g: Geometry,
+  first: i32,
+  count: i32,
+): void {
   const pixels = g.outH * g.outW;
   if (pixels == 1) {
-    linear_forward(out, x, w, b, scratch, g);
+    linear_forward(out, x, w, b, scratch, g, first, count);
     return;
   }
-  const O = g.outC;
+  const outRow = (<usize>g.outC) << 2;
   const inRow = (<usize>g.inC) << 2;
   const low: f32 = g.activation ? 0 : -Infinity;
   const high: f32 = g.activation ? g.limit : Infinity;
-  gemm(out, (<usize>O) << 2, pixels, O, g.inC, x, inRow, 4, 0, w, 4, inRow, b, false, low, high, scratch);
+  out += (<usize>first) << 2;
+  gemm(out, outRow, pixels, count, g.inC, x, inRow, 4, 0, w, 4, inRow, b, false, low, high, scratch);
 }
 
 /**
- * dx (+)= dy * w.
- * dx [pixels][I], dy [pixels][O], w [O][I], scratch [pointwise_scratch(g)].
+ * dx (+)= dy * w, the terms of the slice's channels; later slices are added to the first.
+ * dx [pixels][I], dy [pixels][O], w [count][I], scratch [pointwise_scratch(g)].
  */
 export function pointwise_backward_input(
   dx: usize,
@@ -36,15 +50,19 @@ export function pointwise_backward_input(
   scratch: usize,
   g: Geometry,
   accumulate: bool,
+  first: i32,
+  count: i32,
 ): void {
   const pixels = g.outH * g.outW;
   if (pixels == 1) {
-    linear_backward_input(dx, dy, w, scratch, g, accumulate);
+    linear_backward_input(dx, dy, w, scratch, g, accumulate, first, count);
     return;
   }
   const inRow = (<usize>g.inC) << 2;
   const outRow = (<usize>g.outC) << 2;
-  gemm(dx, inRow, pixels, g.inC, g.outC, dy, outRow, 4, 0, w, inRow, 4, 0, accumulate, -Infinity, Infinity, scratch);
+  const sum = accumulate || first > 0;
+  dy += (<usize>first) << 2;
+  gemm(dx, inRow, pixels, g.inC, count, dy, outRow, 4, 0, w, inRow, 4, 0, sum, -Infinity, Infinity, scratch);
 }
 
 /**

@@ -99,6 +99,11 @@ export function budgetOptions(command: Command): Command {
       'limit of backward MACs: a share such as 15%, or 2M',
       keep(parseCompute),
       DEFAULTS.compute,
+    )
+    .option(
+      '--ram <size>',
+      'limit of everything in linear memory, weights outside of it: 320KB',
+      keep((text) => parseMemory(text, 'ram')),
     );
 }
 
@@ -150,6 +155,7 @@ export interface SelectArgs extends ModelArgs {
   saveSelection?: string;
   memory: string;
   compute: string;
+  ram?: string;
   temperature: number;
   augment: Augment;
   seed: number;

@@ -23,6 +23,7 @@ const SETTINGS: Record<string, (text: string) => unknown> = {
   criterion: (text) => oneOf('criterion', text, CRITERIA),
   memory: (text) => parseMemory(text) && text,
   compute: (text) => parseCompute(text) && text,
+  ram: (text) => parseMemory(text, 'ram') && text,
   selection: (text) => text,
 };
 

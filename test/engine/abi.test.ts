@@ -24,7 +24,7 @@ async function instance(binary: 'scalar' | 'simd', pages = 16) {
   control.set('arenaBytes', memory.buffer.byteLength - base);
   const put = (file: Uint8Array) => {
     new Uint8Array(memory.buffer).set(file, base);
-    return call.open!(base, file.length);
+    return call.open!(base, file.length, file.length);
   };
   return { call, memory, base, control, put };
 }
@@ -116,7 +116,7 @@ for (const binary of BINARIES) {
       control.set('samples', 2);
       expect(call.task!()).toBe(0);
       new Uint16Array(memory.buffer, control.get('labelsPointer'), 2).set([0, 1]);
-      expect(call.begin!(4)).toBe(OPTION);
+      expect(call.begin!(5)).toBe(OPTION);
       expect(call.begin!(0)).toBe(0);
       expect(call.step!(100)).toBe(SAMPLE);
       call.stop!();

@@ -33,6 +33,7 @@ export class Rig {
     readonly engine: Engine,
     readonly model: Model,
     readonly support: readonly Sample[],
+    readonly outside: boolean,
   ) {
     this.file = writeModel(model);
     const classes = [...new Set(support.map((sample) => sample.label))];
@@ -41,13 +42,14 @@ export class Rig {
     this.reset();
   }
 
-  static async create(binary: Binary, model: Model, support: readonly Sample[]): Promise<Rig> {
-    return new Rig(await Engine.create(await compileBinary(binary)), model, support);
+  /** With `outside`, the weights stay with the host. */
+  static async create(binary: Binary, model: Model, support: readonly Sample[], outside = false): Promise<Rig> {
+    return new Rig(await Engine.create(await compileBinary(binary)), model, support, outside);
   }
 
   /** The original weights, and the task. */
   reset(): void {
-    this.engine.open(this.file);
+    this.engine.open(this.file, this.outside);
     this.engine.task(this.labels, this.ways);
   }
 
@@ -95,7 +97,7 @@ export class Rig {
     const { control, memory } = this.engine;
     const view = new DataView(memory.buffer);
     const steps = [];
-    let at = (control.get('featuresPointer') + 4 * control.get('featureCount') + 15) & ~15;
+    let at = control.get('freePointer');
     for (; at < control.get('planLow') && view.getUint8(at) > 0; at += 20) {
       const [a, b, c, d] = [4, 8, 12, 16].map((offset) => view.getUint32(at + offset, true)) as [
         number,

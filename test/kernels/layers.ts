@@ -88,6 +88,8 @@ export function expectClose(got: ArrayLike<number>, want: ArrayLike<number>, tol
 export interface Options {
   /** Output channels of the weight gradient; default all. */
   channels?: number[];
+  /** Output channels whose weights a call is given at a time (pointwise and linear); default all. */
+  slice?: number;
   /** What dx holds before, if it is to be added to. */
   onto?: Float32Array;
   /** The operand or result that ends where the memory ends, so that a read or write behind it traps. */
@@ -126,8 +128,13 @@ export function run(k: Kernels, layer: Layer, g: Geometry, values: Operands, opt
   const bytesOf = () => Buffer.concat(inputs.map((p, i) => new Uint8Array(k.memory.buffer, p, sizes[i])));
   const held = bytesOf();
 
-  k.call[`${layer}_forward`]!(out, x, w, b, scratch, at);
-  k.call[`${layer}_backward_input`]!(dx, dy, w, scratch, at, options.onto ? 1 : 0);
+  const step = options.slice ?? g.outC;
+  for (let first = 0; first < g.outC; first += step) {
+    const count = Math.min(step, g.outC - first);
+    const row = w + first * fanIn(layer, g) * 4;
+    k.call[`${layer}_forward`]!(out, x, row, b + first * 4, scratch, at, first, count);
+    k.call[`${layer}_backward_input`]!(dx, dy, row, scratch, at, options.onto ? 1 : 0, first, count);
+  }
   k.call[`${layer}_backward_weight`]!(dw, dy, x, scratch, at, channels, rows);
 
   expect(bytesOf().equals(held), 'inputs are as they were').toBe(true);
@@ -185,6 +192,9 @@ export function check(k: Kernels, layer: Layer, g: Geometry): void {
       expect(listed.slice(i * size, (i + 1) * size)).toEqual(all.dw.slice(o * size, (o + 1) * size));
     });
   }
+
+  if (layer !== 'conv2d')
+    for (const slice of [1, 3, 8]) expect(run(k, layer, plain, values, { slice }), `slices of ${slice}`).toEqual(all);
 
   for (const last of ['x', 'w', 'b', 'dy', 'out', 'dx', 'dw'] as const)
     expect(run(k, layer, plain, values, { last }), `${last} at the end of memory`).toEqual(all);

@@ -60,7 +60,7 @@ function named(sets: readonly DataSet[]): { path: string; name: string }[] {
 }
 
 async function run(context: Context, args: EvaluateArgs): Promise<void> {
-  const { way, shot, query, seed, memory, compute, criterion, temperature, augment, iterations, variants } = args;
+  const { way, shot, query, seed, memory, compute, ram, criterion, temperature, augment, iterations, variants } = args;
   const episode = { way, shot, query, seed };
   const given = await Promise.all(
     args.methods.map((m) => (m.selectionFile ? readSelection(m.selectionFile) : undefined)),
@@ -79,7 +79,7 @@ async function run(context: Context, args: EvaluateArgs): Promise<void> {
   const methods: MethodSpec[] = [];
   for (const [i, { label, options }] of args.methods.entries()) {
     const selection = await chooseSelection(options.method!, given[i], session, context.root);
-    const common = { memory, compute, criterion, temperature, augment, iterations, variants };
+    const common = { memory, compute, ram, criterion, temperature, augment, iterations, variants };
     methods.push({ label, options: { ...common, ...options, ...(selection && { selection }) } });
   }
   const config: EvaluateConfig = {

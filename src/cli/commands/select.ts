@@ -22,8 +22,8 @@ export async function prepare(
   const selection = await chooseSelection(args.method, given, session, context.root);
   const support = await readAll(data, session.model.input);
   checkInterrupt(context);
-  const { method, criterion, memory, compute, temperature, augment, seed } = args;
-  const options = { method, criterion, memory, compute, temperature, augment, seed, signal: context.signal };
+  const { method, criterion, memory, compute, ram, temperature, augment, seed } = args;
+  const options = { method, criterion, memory, compute, ram, temperature, augment, seed, signal: context.signal };
   return { session, support, options: selection ? { ...options, selection } : options };
 }
 
