@@ -121,6 +121,22 @@ describeInBrowsers('the packed package', (browser) => {
     await tab.close();
   });
 
+  it("served by another host, a CDN: the worker starts from memory, as no page may start another host's script", async () => {
+    const site = sites['a plain page']!;
+    const cdn = await serve({ files: site.files, csp: false, headers: { 'access-control-allow-origin': '*' } });
+    servers.push(cdn);
+    const page = (site.files['/index.html'] as string).replaceAll('"/package/', `"${cdn.origin}/package/`);
+    const sources = `'self' ${cdn.origin} 'unsafe-inline' 'wasm-unsafe-eval'`;
+    const csp = `default-src 'none'; script-src ${sources}; worker-src 'self' blob:; connect-src 'self' ${cdn.origin}; img-src data:`;
+    const tab = await browser().tab();
+    const server = await open(tab, { files: { ...hide(site.files, '/package/'), '/index.html': page }, csp });
+    expect(await use(tab, 'page', 'model.ttm')).toEqual(expected);
+    expect(await use(tab, 'thread', 'model.ttm')).toEqual(expected);
+    expect(await use(tab, 'model', 'default')).toBe('default');
+    expect(server.requests.filter((path) => path.startsWith('/package/'))).toEqual([]);
+    await tab.close();
+  });
+
   it('a model that is not where the package looks: the message says what to do', async () => {
     const tab = await browser().tab();
     await open(tab, { ...sites.esbuild!, files: hide(sites.esbuild!.files, '/models/default.ttm') });
