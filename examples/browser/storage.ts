@@ -5,17 +5,22 @@ import type { ModelOptions } from './networks.js';
 import { pictureOf } from './pictures.js';
 import type { Budgets } from './state.js';
 
-/** Everything that a reload brings back; it stays in this browser. */
+/** What a reload brings back; it stays in this browser. */
 interface Kept {
-  model?: { name: string; bytes: Uint8Array; options: ModelOptions };
   classes: { name: string; pictures: Blob[] }[];
   heldOut: { label: string; picture: Blob }[];
   budgets: Budgets;
   adapted?: { patch: Uint8Array; report?: AdaptReport; stale: boolean };
 }
 
+/** A model that isn't the page's own; kept apart, for it is large and seldom changes. */
+interface KeptModel {
+  name: string;
+  bytes: Uint8Array;
+  options: ModelOptions;
+}
+
 const STORE = 'kept';
-const KEY = 'last';
 
 function request<T>(work: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -41,11 +46,12 @@ async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
 
 /** Puts back what was kept; what cannot be used any more is named and left out. */
 export async function restore(app: App): Promise<void> {
-  const kept = (await request((await store('readonly')).get(KEY))) as Kept | undefined;
+  const model = (await request((await store('readonly')).get('model'))) as KeptModel | undefined;
+  const kept = (await request((await store('readonly')).get('last'))) as Kept | undefined;
   if (!kept) return;
   const { state } = app;
+  const { adapted } = kept;
   state.budgets = kept.budgets;
-  const { model, adapted } = kept;
   if (model) await app.try('model', () => app.useModel({ ...model, own: true }));
   const { input } = app.networks.info.model;
   state.classes = [];
@@ -63,23 +69,28 @@ export async function restore(app: App): Promise<void> {
 export function keep(app: App): void {
   const { state } = app;
   const line = byId('kept');
-  const write = async () => {
-    const { classes, heldOut, budgets, adapted } = state;
-    const { own, ...model } = app.model;
-    const kept: Kept = {
-      ...(own && { model }),
-      classes: classes.map(({ name, pictures }) => ({ name, pictures: pictures.map((p) => p.blob) })),
-      heldOut: heldOut.map(({ label, picture }) => ({ label, picture: picture.blob })),
-      budgets,
-      adapted,
-    };
+  const put = async (key: 'model' | 'last', value: KeptModel | Kept | undefined) => {
     try {
-      await request((await store('readwrite')).put(kept, KEY));
+      const kept = await store('readwrite');
+      if (value === undefined) await request(kept.delete(key));
+      else await request(kept.put(value, key));
       say(line, 'Kept in this browser for the next visit.');
     } catch (error) {
       say(line, `This browser keeps nothing for the next visit (${words(error)}): save the patch as a file.`);
     }
   };
-  const later = settled(250, () => void write());
-  state.on(['classes', 'budgets', 'adapted', 'heldOut', 'model'], later);
+  state.on('model', () => {
+    const { own, ...model } = app.model;
+    void put('model', own ? model : undefined);
+  });
+  const later = settled(250, () => {
+    const { classes, heldOut, budgets, adapted } = state;
+    void put('last', {
+      classes: classes.map(({ name, pictures }) => ({ name, pictures: pictures.map((p) => p.blob) })),
+      heldOut: heldOut.map(({ label, picture }) => ({ label, picture: picture.blob })),
+      budgets,
+      adapted,
+    });
+  });
+  state.on(['classes', 'budgets', 'adapted', 'heldOut'], later);
 }

@@ -235,8 +235,12 @@ describeInBrowsers('page', (browser) => {
     await waitForText(tab, 'chart-title', 'layers');
     await adapt(tab);
     await shot(tab, `${browser().name}-own-model`);
-    expect(await tab.evaluate(() => document.querySelectorAll('.error:not([hidden])').length)).toBe(0);
+    await waitForKept(tab);
     expect(asks(tab)).toEqual(asked);
+    await tab.goto(`${server.origin}/tinytrain/`);
+    await waitForText(tab, 'model-name', 'mobilenet.onnx');
+    await waitForText(tab, 'chart-title', 'layers');
+    expect(await tab.evaluate(() => document.querySelectorAll('.error:not([hidden])').length)).toBe(0);
     expect(tab.errors).toEqual([]);
     await tab.close();
   });
