@@ -3,6 +3,7 @@
 let stream: MediaStream | undefined;
 let opening: Promise<MediaStream> | undefined;
 const users = new Set<HTMLVideoElement>();
+let facing: 'environment' | 'user' = 'environment';
 
 const REASONS: Record<string, string> = {
   NotAllowedError:
@@ -17,7 +18,7 @@ function open(): Promise<MediaStream> {
     throw new Error('the camera needs a page from https or localhost: use files or drawing');
   }
   opening ??= navigator.mediaDevices
-    .getUserMedia({ audio: false, video: { facingMode: 'environment', width: { ideal: 640 }, height: { ideal: 480 } } })
+    .getUserMedia({ audio: false, video: { facingMode: facing, width: { ideal: 640 }, height: { ideal: 480 } } })
     .catch((error: DOMException) => {
       throw new Error(REASONS[error.name] ?? `the camera cannot be opened: ${error.message}`);
     })
@@ -53,4 +54,18 @@ function release(): void {
   if (users.size > 0) return;
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = undefined;
+}
+
+/** Whether there is another camera to turn to; known once one has been allowed. */
+export async function severalCameras(): Promise<boolean> {
+  const devices = (await navigator.mediaDevices.enumerateDevices?.()) ?? [];
+  return devices.filter((device) => device.kind === 'videoinput').length > 1;
+}
+
+/** Shows the camera of the other side to everyone who looks. */
+export async function turnCamera(): Promise<void> {
+  const looking = [...users];
+  for (const video of looking) stopCamera(video);
+  facing = facing === 'user' ? 'environment' : 'user';
+  for (const video of looking) await startCamera(video);
 }

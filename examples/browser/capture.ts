@@ -1,5 +1,5 @@
 import type { App } from './app.js';
-import { startCamera, stopCamera } from './camera.js';
+import { severalCameras, startCamera, stopCamera, turnCamera } from './camera.js';
 import { h, words } from './dom.js';
 import { sheet } from './drawing.js';
 import { blobOf, square } from './pictures.js';
@@ -23,10 +23,20 @@ export const captureCamera: Capture = (_app, place, name, add, close) => {
   const video = h('video', { playsinline: true, muted: true, 'aria-label': 'Camera' });
   video.muted = true;
   const hold = h('button', { type: 'button', class: 'primary', disabled: true }, 'Hold to take pictures');
+  const failed = (error: unknown) => {
+    video.hidden = true;
+    note.textContent = words(error);
+    note.hidden = false;
+  };
+  const turn = h(
+    'button',
+    { type: 'button', class: 'small', hidden: true, onclick: () => void turnCamera().catch(failed) },
+    'Other camera',
+  );
   const note = h('p', { class: 'error', role: 'alert', hidden: true });
   place.replaceChildren(
     video,
-    h('div', { class: 'row' }, hold, h('button', { type: 'button', class: 'small', onclick: close }, 'Close')),
+    h('div', { class: 'row' }, hold, turn, h('button', { type: 'button', class: 'small', onclick: close }, 'Close')),
     note,
   );
   hold.setAttribute('aria-label', `Hold to take pictures of ${name}`);
@@ -55,17 +65,13 @@ export const captureCamera: Capture = (_app, place, name, add, close) => {
   });
   hold.addEventListener('keyup', end);
 
-  startCamera(video).then(
-    () => {
-      hold.disabled = false;
-      hold.focus();
-    },
-    (error) => {
-      video.hidden = true;
-      note.textContent = words(error);
-      note.hidden = false;
-    },
-  );
+  startCamera(video).then(() => {
+    hold.disabled = false;
+    hold.focus();
+    void severalCameras().then((several) => {
+      turn.hidden = !several;
+    });
+  }, failed);
   return () => {
     end();
     stopCamera(video);

@@ -1,6 +1,6 @@
 import type { RawImage } from 'tinytrain/worker';
 import type { App } from './app.js';
-import { startCamera, stopCamera } from './camera.js';
+import { severalCameras, startCamera, stopCamera, turnCamera } from './camera.js';
 import { byId, h, say, settled } from './dom.js';
 import { sheet } from './drawing.js';
 import type { Target } from './files.js';
@@ -95,6 +95,7 @@ export function mountTry(app: App): Target {
     if (next === 'camera') {
       void app.try('try', async () => {
         await startCamera(video);
+        byId('try-turn').hidden = !(await severalCameras());
         if (timer === undefined) await look();
       });
     }
@@ -103,6 +104,7 @@ export function mountTry(app: App): Target {
   for (const each of ['picture', 'camera', 'draw'] as const) {
     byId(`source-${each}`).addEventListener('change', () => choose(each));
   }
+  byId('try-turn').addEventListener('click', () => void app.try('try', turnCamera));
   byId('try-open').addEventListener('click', () => picker.click());
   picker.addEventListener('change', () => {
     const file = picker.files?.[0];

@@ -13,6 +13,7 @@ import {
   click,
   drop,
   dropPath,
+  giveCameras,
   openPage,
   paste,
   servePage,
@@ -120,7 +121,7 @@ describeInBrowsers('page', (browser) => {
       const scripts = async () => (await tab.page.metrics()).ScriptDuration!;
       const before = await scripts();
       await new Promise((resume) => setTimeout(resume, 1000));
-      expect((await scripts()) - before).toBeLessThan(0.005);
+      expect((await scripts()) - before).toBeLessThan(0.02);
     }
 
     // The patch of a class that changed is out of date; it can be taken off, and what was kept comes back.
@@ -251,25 +252,7 @@ describeInBrowsers('page', (browser) => {
     await click(tab, 'label[for="source-camera"]');
     await waitForText(tab, 'try-error', 'camera');
     await click(tab, 'label[for="source-picture"]');
-    // A stream of a picture that changes stands in for one; everything behind it is the page's.
-    await tab.evaluate(() => {
-      const canvas = document.createElement('canvas');
-      canvas.width = 320;
-      canvas.height = 240;
-      const context = canvas.getContext('2d')!;
-      let frame = 0;
-      setInterval(() => {
-        context.fillStyle = `hsl(${frame++ * 5} 80% 50%)`;
-        context.fillRect(0, 0, 320, 240);
-      }, 50);
-      const page = globalThis as unknown as { tracks: MediaStreamTrack[] };
-      page.tracks = [];
-      navigator.mediaDevices.getUserMedia = async () => {
-        const stream = canvas.captureStream(20);
-        page.tracks.push(...stream.getTracks());
-        return stream;
-      };
-    });
+    await giveCameras(tab);
     await trySamples(tab);
     await click(tab, '.class:nth-child(1) button[title="Camera"]');
     await tab.waitFor(() => document.activeElement?.textContent === 'Hold to take pictures');
@@ -279,6 +262,12 @@ describeInBrowsers('page', (browser) => {
     await click(tab, '.class:nth-child(1) button[title="Camera"]');
     await tab.waitFor(() => / \d+%$/.test(document.getElementById('before-best')!.textContent!));
     expect(await tab.evaluate(() => (globalThis as unknown as { tracks: MediaStreamTrack[] }).tracks.length)).toBe(1);
+    // To the other camera: both views go along, and the first one is let go of.
+    await click(tab, '#try-turn');
+    await tab.waitFor(() => {
+      const { tracks } = globalThis as unknown as { tracks: MediaStreamTrack[] };
+      return tracks.map((track) => track.readyState).join() === 'ended,live';
+    });
     await click(tab, 'label[for="source-draw"]');
     await tab.waitFor(() =>
       (globalThis as unknown as { tracks: MediaStreamTrack[] }).tracks.every((track) => track.readyState === 'ended'),

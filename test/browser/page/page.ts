@@ -33,7 +33,7 @@ export const textOf = (tab: Tab, id: string): Promise<string> =>
 
 /** Waits until an element's text contains `part`, and returns the text; says what stands there if it never does. */
 export async function waitForText(tab: Tab, id: string, part: string): Promise<string> {
-  for (const end = Date.now() + 20_000; ; ) {
+  for (const end = Date.now() + 40_000; ; ) {
     const text = await textOf(tab, id);
     if (text.includes(part)) return text;
     if (Date.now() > end) throw new Error(`#${id} says '${text}', expected '${part}'\n${tab.errors.join('\n')}`);
@@ -116,3 +116,26 @@ export async function dropPath(tab: Tab, selector: string, path: string): Promis
   }
   await session.detach();
 }
+
+/** Two cameras, whose picture changes all the time; their tracks are listed in `tracks`. All behind them is the page's. */
+export const giveCameras = (tab: Tab): Promise<void> =>
+  tab.evaluate(() => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 320;
+    canvas.height = 240;
+    const context = canvas.getContext('2d')!;
+    let frame = 0;
+    setInterval(() => {
+      context.fillStyle = `hsl(${frame++ * 5} 80% 50%)`;
+      context.fillRect(0, 0, 320, 240);
+    }, 50);
+    const page = globalThis as unknown as { tracks: MediaStreamTrack[] };
+    page.tracks = [];
+    const cameras = ['videoinput', 'videoinput'].map((kind) => ({ kind }) as MediaDeviceInfo);
+    navigator.mediaDevices.enumerateDevices = async () => cameras;
+    navigator.mediaDevices.getUserMedia = async () => {
+      const stream = canvas.captureStream(20);
+      page.tracks.push(...stream.getTracks());
+      return stream;
+    };
+  });
