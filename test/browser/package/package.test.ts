@@ -91,6 +91,14 @@ describeInBrowsers('the packed package', (browser) => {
     await tab.close();
   });
 
+  it.each(['Vite', 'webpack'])('%s: finds the binary that new URL(..., import.meta.url) names', async (tool) => {
+    const tab = await browser().tab();
+    const server = await open(tab, sites[tool]!);
+    expect(await use(tab, 'byUrl', 'model.ttm')).toEqual(expected);
+    expect(server.requests.filter((path) => path.endsWith('.wasm'))).toHaveLength(1);
+    await tab.close();
+  });
+
   it('takes a binary from a URL, compiled by the page, or the scalar one', async () => {
     const tab = await browser().tab();
     const server = await open(tab, sites.esbuild!);

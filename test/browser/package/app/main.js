@@ -13,6 +13,7 @@ globalThis.use = {
       worker.onerror = (event) => reject(new Error(event.message));
       worker.postMessage([new URL(model, location.href).href, options]);
     }),
+  byUrl: (model) => job(TinyTrain, model, { module: new URL('tinytrain/tinytrain.simd.wasm', import.meta.url) }),
   compiled: async (url) => job(TinyTrain, 'model.ttm', { module: await WebAssembly.compileStreaming(fetch(url)) }),
   model: async (name) => (await TinyTrain.load(name)).model.name,
 };
