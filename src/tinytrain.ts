@@ -1,4 +1,4 @@
-import { chooseBinary, compileBinary } from './binary.js';
+import { provideBinary } from './binary.js';
 import { choose, type Loaded } from './choose.js';
 import { Engine, JOB } from './engine.js';
 import { toTensor } from './image.js';
@@ -6,7 +6,7 @@ import { describe, inspect, type ModelInfo } from './inspect.js';
 import { readModel, type StoredModel } from './model/ttm.js';
 import { checkOptions } from './options.js';
 import { classNames, sha256 } from './patchfile.js';
-import { EMBEDDED_MODELS, read } from './resources.js';
+import { readNamed } from './resources.js';
 import { runJob } from './run.js';
 import { TinyTrainError } from './status.js';
 import { taskOf } from './task.js';
@@ -61,10 +61,9 @@ export class TinyTrain {
     model: string | URL | Uint8Array | ArrayBuffer,
     options: LoadOptions & ImportOptions = {},
   ): Promise<TinyTrain> {
-    const binary = await chooseBinary(options.binary);
+    const { binary, module } = await provideBinary(options);
     const name = typeof model === 'string' || model instanceof URL ? String(model) : '';
-    const source =
-      typeof model === 'string' || model instanceof URL ? await read(EMBEDDED_MODELS[name] ?? model) : model;
+    const source = typeof model === 'string' || model instanceof URL ? await readNamed(model) : model;
     let bytes = new Uint8Array(source instanceof ArrayBuffer ? source.slice(0) : source);
     if (!(bytes[0] === 0x54 && bytes[1] === 0x54 && bytes[2] === 0x4d)) {
       const { importOnnx } = await import('./onnx/index.js');
@@ -76,7 +75,7 @@ export class TinyTrain {
       bytes = new Uint8Array(importOnnx(bytes, { name: base || 'model', mean, std, features }));
     }
     const stored = readModel(bytes);
-    const engine = await Engine.create(await compileBinary(binary));
+    const engine = await Engine.create(module);
     return new TinyTrain({ engine, binary, bytes, ...describe(stored) }, stored);
   }
 
