@@ -13,16 +13,17 @@ const run = (name, args) => execFileSync(bin(name), args, { cwd: root, stdio: ['
 
 /** Entry file of the targets that are not the engine: the kernels alone, for their tests and benches. */
 const KERNELS = 'assembly/kernels/index.ts';
-const TARGETS = ['scalar', 'simd', 'kernels', 'kernels-simd'];
+const PROBE = 'assembly/probe.ts';
+const TARGETS = ['scalar', 'simd', 'probe', 'probe-simd', 'kernels', 'kernels-simd'];
 /** Shipped binaries and the module of src/wasm/ that embeds each. */
-const EMBEDDED = { scalar: 'scalar', simd: 'simd' };
+const EMBEDDED = { scalar: 'scalar', simd: 'simd', probe: 'probe', 'probe-simd': 'probe-simd' };
 
 mkdirSync(new URL('build/', root), { recursive: true });
 mkdirSync(new URL('src/wasm/', root), { recursive: true });
 const config = JSON.parse(readFileSync(new URL('asconfig.json', root), 'utf8'));
 for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) {
   const out = config.targets[target].outFile;
-  const entry = target.startsWith('kernels') ? [KERNELS] : config.entries;
+  const entry = target.startsWith('kernels') ? [KERNELS] : target.startsWith('probe') ? [PROBE] : config.entries;
   // `--config` would also compile the entries it names: the options are passed instead.
   run('asc', [...entry, ...flags({ ...config.options, ...config.targets[target] })]);
   if (target !== 'debug') {

@@ -21,7 +21,7 @@ export function compileBinary(binary: Binary): Promise<WebAssembly.Module> {
   let module = compiled.get(binary);
   if (!module) {
     module = (binary === 'simd' ? import('./wasm/simd.js') : import('./wasm/scalar.js'))
-      .then(({ deflated }) => inflate(Uint8Array.from(atob(deflated), (c) => c.charCodeAt(0))))
+      .then(({ deflated }) => inflate(deflated))
       .then(compile);
     compiled.set(binary, module);
   }
@@ -75,11 +75,14 @@ function kindOf(module: WebAssembly.Module): Binary {
   );
 }
 
-/** What was deflated. Hosts without a decompressor of their own are those of before 2023. */
-async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSource> {
-  if (typeof DecompressionStream === 'undefined') {
+/** What was deflated and written in base64. Hosts without a decompressor for it are those of before 2023. */
+export async function inflate(deflated: string): Promise<BufferSource> {
+  const bytes = Uint8Array.from(atob(deflated), (c) => c.charCodeAt(0));
+  let stream: DecompressionStream;
+  try {
+    stream = new DecompressionStream('deflate-raw');
+  } catch {
     return (await import('./inflate.js')).inflateSync(bytes) as Uint8Array<ArrayBuffer>;
   }
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Response(stream).arrayBuffer();
+  return new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer();
 }

@@ -51,6 +51,15 @@ export interface JobHost {
   iteration?(loss: number): void;
 }
 
+/** A step of a program as it ran: code and operator as in assembly/engine/program.ts, phase as in episode.ts there. */
+export interface TimedStep {
+  code: number;
+  operator: number;
+  phase: number;
+  ms: number;
+  endsIteration: boolean;
+}
+
 /** Steps run between two looks at the clock. */
 const STEPS = 16;
 const PAGE = 65536;
@@ -133,14 +142,16 @@ export class Engine {
     }
   }
 
-  /** Runs the job to its end step by step; `spent` hears the milliseconds of each step (assembly/engine/program.ts). */
-  profile(host: JobHost, spent: (code: number, operator: number, milliseconds: number) => void): void {
+  /** Runs the job to its end step by step, and tells of each step how long it took. */
+  profile(host: JobHost, spent: (step: TimedStep) => void): void {
+    const { control } = this;
     for (;;) {
       const begun = performance.now();
       const status = this.#exports.step(1);
-      const milliseconds = performance.now() - begun;
+      const ms = performance.now() - begun;
       if (status < 0) throw this.#error(status);
-      spent(this.control.get('stepCode'), this.control.get('stepOperator'), milliseconds);
+      const [code, operator, phase] = [control.get('stepCode'), control.get('stepOperator'), control.get('phase')];
+      spent({ code, operator, phase, ms, endsIteration: status === ITERATION });
       if (status === DONE) return;
       this.#answer(status, host);
     }

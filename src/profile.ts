@@ -1,5 +1,5 @@
 /** Where the time of a job goes: the steps of the engine's own program, by kind. */
-import { type Engine, JOB, type JobHost } from './engine.js';
+import type { TimedStep } from './engine.js';
 import type { OperatorKind } from './model/model.js';
 
 /** Codes of steps (assembly/engine/program.ts). */
@@ -38,24 +38,6 @@ export interface ProfileRow {
   steps: number;
   ms: number;
   macs: number;
-}
-
-/** One step as it ran: `phase` is the engine's (assembly/engine/episode.ts). */
-export interface TimedStep {
-  code: number;
-  operator: number;
-  phase: number;
-  ms: number;
-}
-
-/** Runs a job and times every step. */
-export function timeSteps(engine: Engine, job: keyof typeof JOB, host: JobHost): TimedStep[] {
-  const steps: TimedStep[] = [];
-  engine.begin(JOB[job]);
-  engine.profile(host, (code, operator, ms) => {
-    steps.push({ code, operator, phase: engine.control.get('phase'), ms });
-  });
-  return steps;
 }
 
 function layerKind({ op, pointwise }: ProfiledOperator): string {

@@ -1,9 +1,9 @@
 import { provideBinary } from '../binary.js';
 import type { ModelInfo } from '../inspect.js';
+import type { ImportOptions } from '../load.js';
 import { checkOptions } from '../options.js';
 import { locate } from '../resources.js';
 import { TinyTrainError } from '../status.js';
-import type { ImportOptions } from '../tinytrain.js';
 import type {
   AdaptOptions,
   AdaptReport,

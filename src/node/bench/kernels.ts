@@ -82,7 +82,12 @@ function network(name: string, { op, size, inC, outC, kernel, stride }: Layer): 
 }
 
 /** Median milliseconds of each kind of step of the second layer, when so many of its channels are trained. */
-async function time(binary: Binary, model: Model, channels: number[], iterations: number): Promise<Map<number, number>> {
+async function time(
+  binary: Binary,
+  model: Model,
+  channels: number[],
+  iterations: number,
+): Promise<Map<number, number>> {
   const engine = await Engine.create(await compileBinary(binary));
   const random = new Random(3);
   const length = model.input.reduce((a, b) => a * b, 1);
@@ -101,7 +106,7 @@ async function time(binary: Binary, model: Model, channels: number[], iterations
   engine.setSelection(1, channels);
   engine.begin(JOB.train);
   const times = new Map<number, number[]>();
-  engine.profile({ sample: (index) => samples[index]! }, (code, operator, ms) => {
+  engine.profile({ sample: (index) => samples[index]! }, ({ code, operator, ms }) => {
     if (operator !== 1) return;
     const list = times.get(code) ?? [];
     times.set(code, list);
@@ -115,7 +120,7 @@ async function time(binary: Binary, model: Model, channels: number[], iterations
 export async function timeKernel(binary: Binary, name: string, layer: Layer, peak: number): Promise<KernelRow[]> {
   const model = network(name, layer);
   const { out, weights } = model.operators[1]!;
-  const macs = (out[0] * out[1] * weights!.length);
+  const macs = out[0] * out[1] * weights!.length;
   const iterations = Math.max(LEAST, Math.round(BUDGET_MACS / (6 * macs)));
   const { size, inC, outC, kernel, stride } = layer;
   const every = Array.from({ length: outC }, (_, o) => o);

@@ -1,5 +1,4 @@
-import type { Binary } from '../../binary.js';
-import { inflateModule } from '../../binary.js';
+import { type Binary, inflate } from '../../binary.js';
 
 /** Exports of assembly/probe.ts. */
 interface Probe {
@@ -15,9 +14,10 @@ const TRIES = 40;
  * best of many short tries, as what else runs on the machine can only take from it.
  */
 export async function peakGmacs(binary: Binary): Promise<number> {
-  const { deflated } = binary === 'simd' ? await import('../../wasm/probe-simd.js') : await import('../../wasm/probe.js');
-  const { exports } = await WebAssembly.instantiate(await inflateModule(deflated));
-  const { width, probe } = exports as unknown as Probe;
+  const { deflated } =
+    binary === 'simd' ? await import('../../wasm/probe-simd.js') : await import('../../wasm/probe.js');
+  const { instance } = await WebAssembly.instantiate(await inflate(deflated));
+  const { width, probe } = instance.exports as unknown as Probe;
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0; i < TRIES; i++) {
     const begun = performance.now();
