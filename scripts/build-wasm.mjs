@@ -24,8 +24,8 @@ const config = JSON.parse(readFileSync(new URL('asconfig.json', root), 'utf8'));
 for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) {
   const out = config.targets[target].outFile;
   const entry = target.startsWith('kernels') ? [KERNELS] : target.startsWith('probe') ? [PROBE] : config.entries;
-  // `--config` would also compile the entries it names: the options are passed instead.
-  run('asc', [...entry, ...flags({ ...config.options, ...config.targets[target] })]);
+  // A configuration's entries would be compiled too, whatever the target: its options alone are passed.
+  run('asc', [...entry, '--config', 'none', ...flags({ ...config.options, ...config.targets[target] })]);
   if (target !== 'debug') {
     const features = target.includes('simd') ? ['--enable-simd'] : [];
     run('wasm-opt', [
@@ -36,6 +36,8 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
       '--enable-nontrapping-float-to-int',
       '--enable-mutable-globals',
       ...features,
+      // An interpreter copies for a tee what it reads in place after a set.
+      ...(features.length ? [] : ['--untee']),
       '-o',
       `${out}.tmp`,
     ]);

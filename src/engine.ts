@@ -61,7 +61,7 @@ export interface TimedStep {
 }
 
 /** Steps run between two looks at the clock. */
-const STEPS = 16;
+const STEPS = 2;
 const PAGE = 65536;
 
 /**
