@@ -2,6 +2,8 @@
 # Builds tinytrain-wamr (README.md) and prints its path. WAMR comes from WAMR_ROOT or a published crate (get-wamr.sh).
 #
 #   bench/wamr/build.sh [FOLDER]     default: build/wamr of the repository
+#
+# INTERPRETER=classic builds WAMR's classic interpreter (less RAM, slower) instead of the fast one.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,14 +14,22 @@ for tool in cmake make cc; do
     exit 1
   }
 done
+case ${INTERPRETER:-fast} in
+  fast) fast=1 name=cmake ;;
+  classic) fast=0 name=cmake-classic ;;
+  *)
+    echo "wamr: INTERPRETER must be fast or classic, got '$INTERPRETER'" >&2
+    exit 1
+    ;;
+esac
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 wamr=$("$here/get-wamr.sh" "$out")
 {
-  cmake -S "$here" -B "$out/cmake" -DWAMR_ROOT="$wamr" -DCMAKE_BUILD_TYPE=Release &&
-    cmake --build "$out/cmake" -j "${JOBS:-2}"
-} >"$out/log" 2>&1 || {
-  echo "wamr: the build failed: $(grep -m1 -i 'error' "$out/log" || tail -n1 "$out/log") (all of it: $out/log)" >&2
+  cmake -S "$here" -B "$out/$name" -DWAMR_ROOT="$wamr" -DWAMR_BUILD_FAST_INTERP=$fast -DCMAKE_BUILD_TYPE=Release &&
+    cmake --build "$out/$name" -j "${JOBS:-2}"
+} >"$out/$name.log" 2>&1 || {
+  echo "wamr: the build failed: $(grep -m1 -i 'error' "$out/$name.log" || tail -n1 "$out/$name.log") (all of it: $out/$name.log)" >&2
   exit 1
 }
-echo "$out/cmake/tinytrain-wamr"
+echo "$out/$name/tinytrain-wamr"

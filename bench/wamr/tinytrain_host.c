@@ -1,110 +1,33 @@
 /* The host of the tinytrain engine under WAMR; tinytrain_host.h says what each function does. */
 #include "tinytrain_host.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* WebAssembly's own stack, in bytes; the engine's calls are shallow. */
 #define STACK_BYTES 4096
-/* What WAMR's allocator of the app heap takes of it for itself, at most, and the alignment of the arena. */
-#define HEAP_EXTRA 64
+/* The app heap that WAMR can make: at least, and at most so many bytes. */
 #define HEAP_LEAST 256
-/* More steps than any job has between two answers: the budget of steps is for hosts with something else to do. */
+#define HEAP_MOST (1u << 30)
+/* More steps than any job has between two answers. */
 #define ALL_STEPS 0x7fffffff
+/* Header of a model file (docs/formats.md): its size, and the offset of the field that says where the weights begin. */
+#define HEADER_BYTES 128
+#define WEIGHTS_OFFSET 32
 
-static const char *const EXPORT_NAMES[TT_EXPORTS] = {
-    "control", "open", "task", "begin", "step", "stop", "score", "select", "cost", "patch_size", "patch_write",
+/* Names of the exports, and how many i32 they take and give back. */
+static const struct {
+    const char *name;
+    uint32_t params, results;
+} EXPORTS[TT_EXPORTS] = {
+    { "control", 0, 1 }, { "open", 3, 1 }, { "task", 0, 1 },  { "begin", 1, 1 },      { "step", 1, 1 },        { "stop", 0, 0 },
+    { "score", 0, 0 },   { "select", 0, 1 }, { "cost", 0, 1 }, { "patch_size", 1, 1 }, { "patch_write", 3, 0 }, { "patch_apply", 2, 1 },
 };
 
-static struct tt_runtime_bytes counted;
-
-/* Size of a block, in front of it; as large as the strictest alignment. */
-union block {
-    size_t size;
-    max_align_t align;
-};
-
-static void count(size_t more, size_t less)
+void *tt_at(struct tt_engine *engine, uint64_t address, uint64_t bytes, uint32_t alignment)
 {
-    counted.now += more - less;
-    if (counted.now > counted.peak)
-        counted.peak = counted.now;
-}
-
-/* realloc that counts; also malloc and, with 0 bytes, free. */
-static void *counting_realloc(void *old, unsigned int size)
-{
-    union block *block = old ? (union block *)old - 1 : NULL;
-    size_t before = block ? block->size : 0;
-    if (size == 0) {
-        count(0, before);
-        free(block);
+    if (address % alignment || address > UINT32_MAX)
         return NULL;
-    }
-    block = realloc(block, sizeof(union block) + size);
-    if (!block)
-        return NULL;
-    block->size = size;
-    count(size, before);
-    return block + 1;
-}
-
-static void *counting_malloc(unsigned int size)
-{
-    return counting_realloc(NULL, size ? size : 1);
-}
-
-static void counting_free(void *old)
-{
-    counting_realloc(old, 0);
-}
-
-bool tt_runtime_start(void)
-{
-    RuntimeInitArgs args = { .mem_alloc_type = Alloc_With_Allocator };
-    args.mem_alloc_option.allocator.malloc_func = (void *)counting_malloc;
-    args.mem_alloc_option.allocator.realloc_func = (void *)counting_realloc;
-    args.mem_alloc_option.allocator.free_func = (void *)counting_free;
-    if (!wasm_runtime_full_init(&args))
-        return false;
-    /* What goes wrong is reported once, by the caller. */
-    wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
-    return true;
-}
-
-struct tt_runtime_bytes tt_runtime_bytes(void)
-{
-    return counted;
-}
-
-/* Calls an export with up to three arguments; its result, or 0 if it has none, is in `*result`. */
-static int32_t invoke(struct tt_engine *engine, enum tt_export which, int count, const uint32_t *arguments, uint32_t *result)
-{
-    uint32_t cells[3] = { 0 };
-    for (int i = 0; i < count; i++)
-        cells[i] = arguments[i];
-    if (!wasm_runtime_call_wasm(engine->env, engine->exports[which], (uint32_t)count, cells)) {
-        snprintf(engine->trap, sizeof engine->trap, "%s", wasm_runtime_get_exception(engine->instance));
-        wasm_runtime_clear_exception(engine->instance);
-        return TT_TRAP;
-    }
-    *result = cells[0];
-    return TT_DONE;
-}
-
-/* Calls an export that answers with a status. */
-static int32_t call(struct tt_engine *engine, enum tt_export which, int count, const uint32_t *arguments)
-{
-    uint32_t result = 0;
-    int32_t status = invoke(engine, which, count, arguments, &result);
-    return status ? status : (int32_t)result;
-}
-
-void *tt_at(struct tt_engine *engine, uint32_t address, uint64_t bytes)
-{
     if (!wasm_runtime_validate_app_addr(engine->instance, address, bytes)) {
         wasm_runtime_clear_exception(engine->instance);
         return NULL;
@@ -112,61 +35,123 @@ void *tt_at(struct tt_engine *engine, uint32_t address, uint64_t bytes)
     return wasm_runtime_addr_app_to_native(engine->instance, address);
 }
 
+/* Calls an export with up to three arguments; its result, if it has one, is in `*result`. */
+static int32_t invoke(struct tt_engine *engine, enum tt_export which, const uint32_t *arguments, uint32_t *result)
+{
+    uint32_t cells[3] = { 0 };
+    for (uint32_t i = 0; i < EXPORTS[which].params; i++)
+        cells[i] = arguments[i];
+    if (!wasm_runtime_call_wasm(engine->env, engine->exports[which], EXPORTS[which].params, cells)) {
+        snprintf(engine->trap, sizeof engine->trap, "%s", wasm_runtime_get_exception(engine->instance));
+        wasm_runtime_clear_exception(engine->instance);
+        return TT_TRAP;
+    }
+    if (EXPORTS[which].results)
+        *result = cells[0];
+    /* The engine's memory never moves, but that of a module that only looks like it may. */
+    if (engine->control)
+        engine->control = tt_at(engine, engine->control_address, sizeof *engine->control, 8);
+    return TT_DONE;
+}
+
+int32_t tt_call(struct tt_engine *engine, enum tt_export which, const uint32_t *arguments)
+{
+    uint32_t result = TT_DONE;
+    int32_t status = invoke(engine, which, arguments, &result);
+    return status ? status : (int32_t)result;
+}
+
 uint64_t tt_linear_bytes(struct tt_engine *engine)
 {
-    wasm_memory_inst_t memory = wasm_runtime_get_default_memory(engine->instance);
+    wasm_memory_inst_t memory = engine->instance ? wasm_runtime_get_default_memory(engine->instance) : NULL;
     return memory ? wasm_memory_get_cur_page_count(memory) * wasm_memory_get_bytes_per_page(memory) : 0;
 }
 
-int32_t tt_create(struct tt_engine *engine, wasm_module_t module, uint32_t arena_bytes)
+/* Finds the exports and checks their signatures. */
+static int32_t find_exports(struct tt_engine *engine)
+{
+    for (int i = 0; i < TT_EXPORTS; i++) {
+        wasm_function_inst_t function = wasm_runtime_lookup_function(engine->instance, EXPORTS[i].name);
+        if (!function) {
+            snprintf(engine->trap, sizeof engine->trap, "it does not export %s", EXPORTS[i].name);
+            return TT_MODULE;
+        }
+        uint32_t params = wasm_func_get_param_count(function, engine->instance);
+        uint32_t results = wasm_func_get_result_count(function, engine->instance);
+        wasm_valkind_t kinds[4] = { WASM_I32, WASM_I32, WASM_I32, WASM_I32 };
+        if (params == EXPORTS[i].params && results == EXPORTS[i].results) {
+            wasm_func_get_param_types(function, engine->instance, kinds);
+            wasm_func_get_result_types(function, engine->instance, kinds + 3);
+        } else
+            kinds[0] = WASM_F64;
+        for (int k = 0; k < 4; k++)
+            if (kinds[k] != WASM_I32) {
+                snprintf(engine->trap, sizeof engine->trap, "its %s does not take %u and give %u integers of 32 bits",
+                         EXPORTS[i].name, (unsigned)EXPORTS[i].params, (unsigned)EXPORTS[i].results);
+                return TT_MODULE;
+            }
+        engine->exports[i] = function;
+    }
+    return TT_DONE;
+}
+
+int32_t tt_create(struct tt_engine *engine, wasm_module_t module, uint32_t arena_bytes, const struct tt_caller *caller)
 {
     memset(engine, 0, sizeof *engine);
-    uint64_t heap = (uint64_t)arena_bytes + HEAP_EXTRA;
+    engine->caller = caller;
+    if (arena_bytes > HEAP_MOST - HEAP_LEAST)
+        return TT_HOST_MEMORY;
+    /*
+     * WAMR puts the app heap behind the module's data, where a memory that cannot grow ends. The arena is the whole of
+     * it: nothing else allocates there.
+     */
+    uint32_t heap = (arena_bytes + 15) & ~(uint32_t)15;
     if (heap < HEAP_LEAST)
         heap = HEAP_LEAST;
-    if (heap > UINT32_MAX)
-        return TT_HOST_MEMORY;
-    engine->instance = wasm_runtime_instantiate(module, STACK_BYTES, (uint32_t)heap, engine->trap, sizeof engine->trap);
+    engine->instance = wasm_runtime_instantiate(module, STACK_BYTES, heap, engine->trap, sizeof engine->trap);
     if (!engine->instance)
         return TT_HOST_MEMORY;
     engine->env = wasm_runtime_create_exec_env(engine->instance, STACK_BYTES);
     if (!engine->env)
         return TT_HOST_MEMORY;
-    for (int i = 0; i < TT_EXPORTS; i++) {
-        engine->exports[i] = wasm_runtime_lookup_function(engine->instance, EXPORT_NAMES[i]);
-        if (!engine->exports[i]) {
-            snprintf(engine->trap, sizeof engine->trap, "it does not export %s", EXPORT_NAMES[i]);
-            return TT_MODULE;
-        }
-    }
-    uint64_t block = wasm_runtime_module_malloc(engine->instance, (uint64_t)arena_bytes + 15, NULL);
-    if (!block)
-        return TT_HOST_MEMORY;
-    engine->arena = ((uint32_t)block + 15) & ~(uint32_t)15;
-    uint32_t address = 0;
-    int32_t status = invoke(engine, TT_CONTROL, 0, NULL, &address);
+    int32_t status = find_exports(engine);
     if (status)
         return status;
-    engine->control = tt_at(engine, address, sizeof *engine->control);
+    uint64_t end = tt_linear_bytes(engine);
+    if (end < heap || end > UINT32_MAX)
+        return TT_ADDRESS;
+    engine->arena = (uint32_t)((end - heap + 15) & ~(uint64_t)15);
+    status = invoke(engine, TT_CONTROL, NULL, &engine->control_address);
+    if (status)
+        return status;
+    engine->control = tt_at(engine, engine->control_address, sizeof *engine->control, 8);
     if (!engine->control)
         return TT_ADDRESS;
-    engine->control->arena_bytes = arena_bytes;
+    engine->control->arena_bytes = (uint32_t)(end - engine->arena) & ~(uint32_t)15;
     return TT_DONE;
 }
 
-/* Forgets what a job had kept. */
-static void drop_kept(struct tt_engine *engine)
+int32_t tt_create_within(struct tt_engine *engine, wasm_module_t module, uint32_t ram, const struct tt_caller *caller)
 {
-    for (size_t i = 0; i < engine->kept_count; i++)
-        free(engine->kept[i].bytes);
-    free(engine->kept);
-    engine->kept = NULL;
-    engine->kept_count = engine->kept_bytes = 0;
+    /* Where the arena begins is known only of an instance. */
+    int32_t status = tt_create(engine, module, 0, caller);
+    if (status)
+        return status;
+    uint32_t arena = engine->arena;
+    if (ram < arena + HEAP_LEAST) {
+        engine->control->ram_budget = ram;
+        engine->control->need_bytes = arena + HEAP_LEAST;
+        return TT_RAM;
+    }
+    tt_destroy(engine);
+    status = tt_create(engine, module, (ram - arena) & ~(uint32_t)15, caller);
+    if (!status)
+        engine->control->ram_budget = ram;
+    return status;
 }
 
 void tt_destroy(struct tt_engine *engine)
 {
-    drop_kept(engine);
     if (engine->env)
         wasm_runtime_destroy_exec_env(engine->env);
     if (engine->instance)
@@ -183,28 +168,47 @@ static int32_t need(struct tt_engine *engine, uint64_t bytes)
     return TT_NEED_MEMORY;
 }
 
-int32_t tt_open(struct tt_engine *engine, const uint8_t *model, uint32_t bytes)
+/* Has the caller write `bytes` bytes of the model file into the engine's memory. */
+static int32_t slice(struct tt_engine *engine, uint32_t offset, uint32_t address, uint32_t bytes)
 {
-    drop_kept(engine);
-    int32_t status = need(engine, bytes);
-    if (status)
-        return status;
-    uint8_t *to = tt_at(engine, engine->arena, bytes);
-    if (!to)
-        return TT_ADDRESS;
-    memcpy(to, model, bytes);
-    return call(engine, TT_OPEN, 2, (uint32_t[]){ engine->arena, bytes });
+    void *to = tt_at(engine, address, bytes, 1);
+    return to ? engine->caller->slice(engine->caller->user, offset, to, bytes) : TT_ADDRESS;
 }
 
-int32_t tt_task(struct tt_engine *engine, const uint16_t *labels, int32_t samples, int32_t ways)
+int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
+{
+    engine->caller->forget(engine->caller->user);
+    if (bytes < HEADER_BYTES)
+        return TT_MODEL_SIZE;
+    int32_t status = need(engine, HEADER_BYTES);
+    if (!status)
+        status = slice(engine, 0, engine->arena, HEADER_BYTES);
+    if (status)
+        return status;
+    uint32_t head;
+    memcpy(&head, (char *)tt_at(engine, engine->arena, HEADER_BYTES, 1) + WEIGHTS_OFFSET, sizeof head);
+    /* A head that cannot be one: the engine says what is wrong with the file, of which it sees only this much. */
+    if (head < HEADER_BYTES || head > bytes)
+        head = HEADER_BYTES;
+    status = need(engine, head);
+    if (!status)
+        status = slice(engine, 0, engine->arena, head);
+    if (!status)
+        status = tt_call(engine, TT_OPEN, (uint32_t[]){ engine->arena, bytes, head });
+    if (!status)
+        status = tt_begin(engine, TT_JOB_CHECK);
+    return status ? status : tt_run(engine, 0);
+}
+
+int32_t tt_set_task(struct tt_engine *engine, const uint16_t *labels, int32_t samples, int32_t ways)
 {
     engine->control->ways = ways;
     engine->control->samples = samples;
-    int32_t status = call(engine, TT_TASK, 0, NULL);
+    int32_t status = tt_call(engine, TT_TASK, NULL);
     if (status)
         return status;
     uint64_t bytes = (uint64_t)samples * sizeof *labels;
-    uint16_t *to = tt_at(engine, engine->control->labels_pointer, bytes);
+    uint16_t *to = tt_at(engine, engine->control->labels_pointer, bytes, 1);
     if (!to)
         return TT_ADDRESS;
     memcpy(to, labels, bytes);
@@ -213,50 +217,35 @@ int32_t tt_task(struct tt_engine *engine, const uint16_t *labels, int32_t sample
 
 int32_t tt_begin(struct tt_engine *engine, enum tt_job job)
 {
-    drop_kept(engine);
-    return call(engine, TT_BEGIN, 1, (uint32_t[]){ job });
+    engine->caller->forget(engine->caller->user);
+    return tt_call(engine, TT_BEGIN, (uint32_t[]){ job });
 }
 
-/* Makes room for the blocks of a job: one for every value kept of every sample and of each of its variants. */
-static bool reserve_kept(struct tt_engine *engine)
+/* Whether a key can be that of a block: one for every value kept of every sample and of each of its variants. */
+static bool is_key(const struct tt_control *c, int32_t key)
 {
-    if (engine->kept)
-        return true;
-    const struct tt_control *c = engine->control;
-    if (c->samples < 1 || c->variants < 0 || c->stored_values < 1)
+    if (key < 0 || c->samples < 1 || c->variants < 0 || c->stored_values < 1)
         return false;
-    uint64_t blocks = (uint64_t)c->samples * ((uint64_t)c->variants + 1) * (uint64_t)c->stored_values;
-    engine->kept = blocks > SIZE_MAX ? NULL : calloc((size_t)blocks, sizeof *engine->kept);
-    engine->kept_count = engine->kept ? (size_t)blocks : 0;
-    return engine->kept != NULL;
+    return (uint64_t)key / (uint32_t)c->stored_values / ((uint64_t)c->variants + 1) < (uint32_t)c->samples;
 }
 
-/* Keeps a block of the engine's memory. */
-static int32_t keep(struct tt_engine *engine, const void *bytes, uint32_t size, int32_t key)
+/* Has the caller write a sample, and checks its values: what they would do to the weights shows late, or never. */
+static int32_t sample(const struct tt_caller *caller, int32_t index, uint8_t *to, uint32_t bytes)
 {
-    if (!reserve_kept(engine))
-        return TT_HOST_MEMORY;
-    if (key < 0 || (size_t)key >= engine->kept_count)
-        return TT_ADDRESS;
-    struct tt_kept *block = &engine->kept[key];
-    engine->kept_bytes -= block->size;
-    free(block->bytes);
-    block->size = 0;
-    block->bytes = malloc(size ? size : 1);
-    if (!block->bytes)
-        return TT_HOST_MEMORY;
-    memcpy(block->bytes, bytes, size);
-    block->size = size;
-    engine->kept_bytes += size;
-    if (engine->kept_bytes > engine->kept_peak)
-        engine->kept_peak = engine->kept_bytes;
-    return TT_DONE;
+    int32_t status = caller->sample(caller->user, index, to, bytes);
+    for (uint32_t at = 0, value; at + sizeof value <= bytes && !status; at += sizeof value) {
+        memcpy(&value, to + at, sizeof value);
+        if ((value & 0x7f800000) == 0x7f800000)
+            status = TT_NOT_FINITE;
+    }
+    return status;
 }
 
 /* Does what `step` has asked for. */
-static int32_t answer(struct tt_engine *engine, int32_t wanted, const struct tt_caller *caller)
+static int32_t answer(struct tt_engine *engine, int32_t wanted)
 {
     const struct tt_control *c = engine->control;
+    const struct tt_caller *caller = engine->caller;
     if (wanted == TT_YIELD)
         return TT_DONE;
     if (wanted == TT_ITERATION) {
@@ -264,53 +253,41 @@ static int32_t answer(struct tt_engine *engine, int32_t wanted, const struct tt_
             caller->iteration(caller->user, c->iteration, c->loss);
         return TT_DONE;
     }
-    uint32_t size = c->io_bytes;
-    int32_t key = c->io_index;
-    void *at = tt_at(engine, c->io_pointer, size);
+    void *at = tt_at(engine, c->io_pointer, c->io_bytes, 1);
     if (!at)
         return TT_ADDRESS;
-    if (wanted == TT_STORE)
-        return keep(engine, at, size, key);
-    const void *from = NULL;
+    if (wanted == TT_SLICE)
+        return caller->slice(caller->user, (uint32_t)c->io_index, at, c->io_bytes);
     if (wanted == TT_SAMPLE)
-        from = caller->sample(caller->user, key, size);
-    else if (wanted == TT_FETCH && key >= 0 && (size_t)key < engine->kept_count && engine->kept[key].size == size)
-        from = engine->kept[key].bytes;
-    if (!from)
+        return sample(caller, c->io_index, at, c->io_bytes);
+    if (!is_key(c, c->io_index))
         return TT_ADDRESS;
-    memcpy(at, from, size);
-    return TT_DONE;
+    if (wanted == TT_STORE)
+        return caller->store(caller->user, c->io_index, at, c->io_bytes);
+    if (wanted == TT_FETCH)
+        return caller->fetch(caller->user, c->io_index, at, c->io_bytes);
+    return TT_ADDRESS;
 }
 
-int32_t tt_run(struct tt_engine *engine, const struct tt_caller *caller)
+int32_t tt_run(struct tt_engine *engine, int32_t steps)
 {
     int32_t status;
     do {
-        status = call(engine, TT_STEP, 1, (uint32_t[]){ ALL_STEPS });
-        if (status <= TT_DONE)
+        int32_t wanted = tt_call(engine, TT_STEP, (uint32_t[]){ steps > 0 ? (uint32_t)steps : ALL_STEPS });
+        status = wanted > TT_DONE ? answer(engine, wanted) : wanted;
+        if (status == TT_DONE && wanted == TT_YIELD && steps > 0)
+            return TT_YIELD;
+        if (status || wanted == TT_DONE)
             break;
-        status = answer(engine, status, caller);
-    } while (status == TT_DONE);
-    drop_kept(engine);
+    } while (true);
+    engine->caller->forget(engine->caller->user);
     return status;
 }
 
 int32_t tt_stop(struct tt_engine *engine)
 {
-    uint32_t none;
-    drop_kept(engine);
-    return invoke(engine, TT_STOP, 0, NULL, &none);
-}
-
-int32_t tt_score(struct tt_engine *engine)
-{
-    uint32_t none;
-    return invoke(engine, TT_SCORE, 0, NULL, &none);
-}
-
-int32_t tt_select(struct tt_engine *engine)
-{
-    return call(engine, TT_SELECT, 0, NULL);
+    engine->caller->forget(engine->caller->user);
+    return tt_call(engine, TT_STOP, NULL);
 }
 
 struct tt_layer *tt_layer(struct tt_engine *engine, int32_t index)
@@ -318,132 +295,58 @@ struct tt_layer *tt_layer(struct tt_engine *engine, int32_t index)
     const struct tt_control *c = engine->control;
     if (index < 0 || index >= c->layer_count)
         return NULL;
-    uint64_t address = c->layers_pointer + (uint64_t)index * sizeof(struct tt_layer);
-    return address > UINT32_MAX ? NULL : tt_at(engine, (uint32_t)address, sizeof(struct tt_layer));
+    return tt_at(engine, c->layers_pointer + (uint64_t)index * sizeof(struct tt_layer), sizeof(struct tt_layer), 4);
 }
 
-int32_t tt_select_layer(struct tt_engine *engine, int32_t index, enum tt_kind kind, int32_t channels)
+/* Size of the patch; makes sure that there is room for it and the names at `free_pointer`. */
+static int32_t patch_layout(struct tt_engine *engine, uint32_t name_bytes, uint32_t *size)
 {
-    struct tt_layer *layer = tt_layer(engine, index);
-    if (!layer || channels < 0)
-        return TT_ADDRESS;
-    int32_t count = kind == TT_WEIGHTS ? channels : 0;
-    uint16_t *list = tt_at(engine, layer->channels, (uint64_t)count * sizeof *list);
-    if (!list)
-        return TT_ADDRESS;
-    for (int32_t i = 0; i < count; i++)
-        list[i] = (uint16_t)i;
-    layer->kind = (int32_t)kind;
-    layer->count = count;
-    return TT_DONE;
-}
-
-/* First address behind the tables and the task. */
-static uint64_t task_end(const struct tt_control *c)
-{
-    return ((uint64_t)c->features_pointer + (uint64_t)c->feature_count * 4 + 15) & ~(uint64_t)15;
-}
-
-/* Size of the patch and the address behind it and the names. */
-static int32_t patch_layout(struct tt_engine *engine, uint32_t name_bytes, uint32_t *size, uint64_t *end)
-{
-    int32_t status = invoke(engine, TT_PATCH_SIZE, 1, (uint32_t[]){ name_bytes }, size);
+    int32_t status = invoke(engine, TT_PATCH_SIZE, &name_bytes, size);
     if (status)
         return status;
-    if (task_end(engine->control) < engine->arena)
+    uint32_t at = engine->control->free_pointer;
+    if (at < engine->arena)
         return TT_ADDRESS;
-    *end = task_end(engine->control) + *size + name_bytes;
-    return need(engine, *end - engine->arena);
+    return need(engine, (uint64_t)at - engine->arena + *size + name_bytes);
 }
 
 int32_t tt_patch_fits(struct tt_engine *engine, uint32_t name_bytes)
 {
-    uint32_t size;
-    uint64_t end;
-    return patch_layout(engine, name_bytes, &size, &end);
+    uint32_t size = 0;
+    return patch_layout(engine, name_bytes, &size);
 }
 
 int32_t tt_patch(struct tt_engine *engine, const char *names, uint32_t name_bytes, const uint8_t **patch, uint32_t *bytes)
 {
-    uint64_t end;
-    int32_t status = patch_layout(engine, name_bytes, bytes, &end);
+    int32_t status = patch_layout(engine, name_bytes, bytes);
     if (status)
         return status;
-    uint32_t at = (uint32_t)task_end(engine->control);
-    if (engine->control->peak_bytes < end)
-        engine->control->peak_bytes = (uint32_t)end;
-    uint8_t *to = tt_at(engine, at, (uint64_t)*bytes + name_bytes);
+    uint32_t at = engine->control->free_pointer;
+    uint64_t size = (uint64_t)*bytes + name_bytes;
+    uint8_t *to = tt_at(engine, at, size, 1);
     if (!to)
         return TT_ADDRESS;
+    if (engine->control->peak_bytes < at + size)
+        engine->control->peak_bytes = (uint32_t)(at + size);
     memcpy(to + *bytes, names, name_bytes);
-    uint32_t none;
-    status = invoke(engine, TT_PATCH_WRITE, 3, (uint32_t[]){ at, at + *bytes, name_bytes }, &none);
-    *patch = to;
-    return status;
+    status = tt_call(engine, TT_PATCH_WRITE, (uint32_t[]){ at, at + *bytes, name_bytes });
+    *patch = tt_at(engine, at, *bytes, 1);
+    return status ? status : *patch ? TT_DONE : TT_ADDRESS;
 }
 
-/* Messages without figures; src/status.ts has the same. */
-static const char *const MESSAGES[] = {
-    [1] = "not a .ttm model: it does not begin with TTM1",
-    [2] = "not a usable .ttm model: its version is unknown, expected 1",
-    [3] = "not a usable .ttm model: truncated, or longer than it says",
-    [4] = "not a usable .ttm model: its checksum does not match, the file is damaged",
-    [7] = "training needs at least two classes: add samples of another class",
-    [11] = "call out of order: open a model and begin a job first",
-    [13] = "an option is out of range",
-    [14] = "training diverged: the loss is no longer a number; lower the learning rate (--lr)",
-    [15] = "not a patch: it does not begin with TTD1",
-    [16] = "not a usable patch: its version is unknown, expected 1",
-    [17] = "not a usable patch: truncated, or longer than it says",
-    [18] = "not a usable patch: its checksum does not match, the file is damaged",
-    [19] = "the patch was made for another model: use the model that it was made with",
-    [20] = "not a usable patch: a field is out of range",
-};
-
-/* The message of TT_BUDGET. */
-static void budget_message(const struct tt_control *c, char *text, size_t size)
+int32_t tt_apply(struct tt_engine *engine, const uint8_t *patch, uint32_t bytes)
 {
-    if (isinf(c->least_macs))
-        snprintf(text, size, "the model has no layer that can be trained");
-    else if (c->least_bytes > c->memory_budget)
-        snprintf(text, size,
-                 "a memory budget of %" PRIu32 " bytes is too small to train anything: the least possible is %" PRIu32 " bytes",
-                 c->memory_budget, c->least_bytes);
-    else if (c->least_macs > c->compute_budget)
-        snprintf(text, size, "a compute budget of %.0f MACs is too small to train anything: the least possible is %.0f MACs",
-                 c->compute_budget, c->least_macs);
-    else
-        snprintf(text, size, "no layer fits both budgets: the least possible, each alone, is %" PRIu32 " bytes and %.0f MACs",
-                 c->least_bytes, c->least_macs);
-}
-
-void tt_message(const struct tt_engine *engine, int32_t status, char *text, size_t size)
-{
-    const struct tt_control *c = engine->control;
-    switch (status) {
-    case TT_TRAP: snprintf(text, size, "the engine was stopped: %s", engine->trap); return;
-    case TT_ADDRESS: snprintf(text, size, "the engine named an address or a key that is not its own"); return;
-    case TT_HOST_MEMORY: snprintf(text, size, "not enough memory on this machine"); return;
-    case TT_MODULE: snprintf(text, size, "not the engine: %s", engine->trap); return;
-    case TT_BUDGET: budget_message(c, text, size); return;
-    case TT_NEED_MEMORY:
-        snprintf(text, size, "the run needs an arena of %" PRIu32 " bytes, and has %" PRIu32, c->need_bytes, c->arena_bytes);
-        return;
-    case -5:
-        if (c->detail < 0)
-            snprintf(text, size, "not a usable .ttm model: its header is out of range");
-        else
-            snprintf(text, size, "not a usable .ttm model: operator %" PRId32 " is out of range", c->detail);
-        return;
-    case -8: snprintf(text, size, "class %" PRId32 " has no sample: give it one or leave it out", c->detail); return;
-    case -9: snprintf(text, size, "sample %" PRId32 " has a label that is no class", c->detail); return;
-    case -12:
-        snprintf(text, size, "selection: layer %" PRId32 " names a channel that it does not have", c->detail);
-        return;
-    }
-    size_t code = status < 0 ? (size_t)-(int64_t)status : 0;
-    if (code < sizeof MESSAGES / sizeof *MESSAGES && MESSAGES[code])
-        snprintf(text, size, "%s", MESSAGES[code]);
-    else
-        snprintf(text, size, "unknown status %" PRId32 " of the engine", status);
+    uint32_t at = engine->control->free_pointer;
+    if (at < engine->arena)
+        return TT_ADDRESS;
+    int32_t status = need(engine, (uint64_t)at - engine->arena + bytes);
+    if (status)
+        return status;
+    /* The arena's last bytes: the task of the patch is laid out below it. */
+    at = (engine->arena + engine->control->arena_bytes - bytes) & ~(uint32_t)15;
+    uint8_t *to = tt_at(engine, at, bytes, 1);
+    if (!to)
+        return TT_ADDRESS;
+    memcpy(to, patch, bytes);
+    return tt_call(engine, TT_PATCH_APPLY, (uint32_t[]){ at, bytes });
 }

@@ -1,0 +1,179 @@
+/* The adaptation as a sequence of the host's calls; adapt.h says what each function does. */
+#include "adapt.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Bits of the control block's `augment`. */
+enum { AUGMENT_ON = 1, AUGMENT_FLIP = 2 };
+/* Share of the samples that may leave their class when mirrored, for mirroring to be allowed (src/choose.ts). */
+static const double MIRROR_LOSS = 0.05;
+/* Operators of a model (docs/formats.md): where they begin, the bytes of each, and the field of its output channels. */
+enum { OPERATORS = 128, OPERATOR_BYTES = 128, OUTPUT_CHANNELS = 20 };
+/* Fields of a patch. */
+enum { PATCH_HEADER = 64, PATCH_WAYS = 24, PATCH_NAMES_OFFSET = 44, PATCH_NAMES_BYTES = 48 };
+
+const struct tt_training tt_training[TT_METHODS] = {
+    [TT_TINYTRAIN] = { TT_MOMENTUM, 2e-2f }, [TT_LASTLAYER] = { TT_ADAM, 1e-2f }, [TT_FULLTRAIN] = { TT_ADAM, 3e-4f },
+    [TT_BIASONLY] = { TT_ADAM, 1e-3f },      [TT_NONE] = { TT_MOMENTUM, 3e-3f },
+};
+
+struct tt_options tt_defaults(void)
+{
+    return (struct tt_options){
+        .method = TT_TINYTRAIN,
+        .criterion = TT_CRITERION_TINYTRAIN,
+        .augment = TT_AUGMENT_AUTO,
+        .optimizer = -1,
+        .temperature = 10,
+        .iterations = 40,
+        .variants = 8,
+        .memory = 1 << 20,
+        .share = 0.15,
+    };
+}
+
+/* Lays out a job and runs it. */
+static int32_t job(struct tt_engine *engine, enum tt_job which)
+{
+    int32_t status = tt_begin(engine, which);
+    return status ? status : tt_run(engine, 0);
+}
+
+/* Selects all of a layer: nothing, its bias, or the weights of every channel. */
+static int32_t select_layer(struct tt_engine *engine, int32_t index, enum tt_kind kind)
+{
+    struct tt_layer *layer = tt_layer(engine, index);
+    if (!layer || layer->op < 0 || layer->op >= engine->control->op_count)
+        return TT_ADDRESS;
+    const int32_t *channels = tt_at(engine, engine->arena + OPERATORS + OPERATOR_BYTES * (uint64_t)layer->op + OUTPUT_CHANNELS,
+                                    sizeof *channels, 4);
+    if (!channels || *channels < 1 || *channels > UINT16_MAX)
+        return TT_ADDRESS;
+    int32_t count = kind == TT_WEIGHTS ? *channels : 0;
+    uint16_t *list = tt_at(engine, layer->channels, (uint64_t)count * sizeof *list, 2);
+    if (!list)
+        return TT_ADDRESS;
+    for (int32_t i = 0; i < count; i++)
+        list[i] = (uint16_t)i;
+    layer->kind = (int32_t)kind;
+    layer->count = count;
+    return TT_DONE;
+}
+
+/* Writes the selection of a method that does not look at the samples. */
+static int32_t select_method(struct tt_engine *engine, enum tt_method method)
+{
+    int32_t count = engine->control->layer_count;
+    int32_t status = TT_DONE;
+    for (int32_t i = 0; i < count && !status; i++) {
+        enum tt_kind kind = TT_FROZEN;
+        if (method == TT_FULLTRAIN || (method == TT_LASTLAYER && i == count - 1))
+            kind = TT_WEIGHTS;
+        else if (method == TT_BIASONLY)
+            kind = TT_BIAS;
+        status = select_layer(engine, i, kind);
+    }
+    return status;
+}
+
+/* Writes the options into the control block. The budget of compute may be a share of what the engine computes. */
+static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
+{
+    struct tt_control *c = engine->control;
+    c->iterations = o->iterations;
+    c->optimizer = o->optimizer < 0 ? (int32_t)tt_training[o->method].optimizer : o->optimizer;
+    c->lr = o->lr > 0 ? o->lr : tt_training[o->method].lr;
+    c->temperature = o->temperature;
+    c->seed = o->seed;
+    c->variants = o->variants;
+    c->criterion = (int32_t)o->criterion;
+    c->augment = o->augment == TT_AUGMENT_NONE ? 0u : AUGMENT_ON;
+    c->memory_budget = o->method == TT_TINYTRAIN ? o->memory : UINT32_MAX;
+    /* Nothing is selected yet, and the cost of nothing comes with the MACs of everything. */
+    int32_t status = tt_call(engine, TT_COST, NULL);
+    if (!status)
+        engine->control->compute_budget = o->share > 0 ? floor(o->share * engine->control->full_macs) : o->macs;
+    return status;
+}
+
+int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct tt_options *options, const struct tt_task *task)
+{
+    int32_t status = tt_open(engine, model_bytes);
+    if (!status)
+        status = tt_set_task(engine, task->labels, task->samples, task->ways);
+    if (!status) {
+        engine->control->name_bytes = task->name_bytes;
+        status = configure(engine, options);
+    }
+    /* Whether the budgets allow anything is known before anything runs. */
+    if (!status && options->method == TT_TINYTRAIN)
+        status = tt_begin(engine, TT_JOB_FISHER);
+    bool flip = options->method != TT_NONE && options->augment == TT_AUGMENT_AUTO;
+    if (!status && flip) {
+        status = job(engine, TT_JOB_PROBE);
+        int32_t lost = engine->control->probe_plain - engine->control->probe_mirrored;
+        flip = lost <= MIRROR_LOSS * task->samples;
+    }
+    if (status)
+        return status;
+    if (flip)
+        engine->control->augment |= AUGMENT_FLIP;
+    if (options->method == TT_TINYTRAIN) {
+        status = job(engine, TT_JOB_FISHER);
+        if (!status)
+            status = tt_call(engine, TT_SCORE, NULL);
+        if (!status)
+            status = tt_call(engine, TT_SELECT, NULL);
+    } else
+        status = select_method(engine, options->method);
+    return status ? status : tt_patch_fits(engine, task->name_bytes);
+}
+
+int32_t tt_train(struct tt_engine *engine, const struct tt_task *task, const uint8_t **patch, uint32_t *patch_bytes)
+{
+    int32_t status = job(engine, TT_JOB_TRAIN);
+    return status ? status : tt_patch(engine, task->names, task->name_bytes, patch, patch_bytes);
+}
+
+int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t *patch, uint32_t patch_bytes,
+                   const char **names, int32_t *ways)
+{
+    int32_t status = tt_open(engine, model_bytes);
+    if (!status)
+        status = tt_apply(engine, patch, patch_bytes);
+    if (status)
+        return status;
+    /* The engine has checked all of it; a module that only looks like the engine may not have. */
+    uint32_t at, bytes, count = 0;
+    if (patch_bytes < PATCH_HEADER)
+        return TT_ADDRESS;
+    memcpy(&at, patch + PATCH_NAMES_OFFSET, sizeof at);
+    memcpy(&bytes, patch + PATCH_NAMES_BYTES, sizeof bytes);
+    memcpy(ways, patch + PATCH_WAYS, sizeof *ways);
+    if (at > patch_bytes || bytes > patch_bytes - at)
+        return TT_ADDRESS;
+    for (uint32_t i = 0; i < bytes; i++)
+        count += patch[at + i] == 0;
+    *names = (const char *)patch + at;
+    return *ways > 0 && count == (uint32_t)*ways ? TT_DONE : TT_ADDRESS;
+}
+
+int32_t tt_classify(struct tt_engine *engine, int32_t *label, float *cosine)
+{
+    int32_t status = job(engine, TT_JOB_EMBED);
+    if (status)
+        return status;
+    const struct tt_control *c = engine->control;
+    const float *scores = c->ways < 1 ? NULL : tt_at(engine, c->scores_pointer, (uint64_t)c->ways * sizeof *scores, 4);
+    if (!scores)
+        return TT_ADDRESS;
+    int32_t best = 0;
+    for (int32_t k = 1; k < c->ways; k++)
+        if (scores[k] > scores[best])
+            best = k;
+    *label = best;
+    if (cosine)
+        *cosine = scores[best];
+    return TT_DONE;
+}

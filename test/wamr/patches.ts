@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { DEFAULTS, TRAINING } from '../../src/defaults.js';
+import { writeModel } from '../../src/model/ttm.js';
+import { natural } from '../../src/node/natural.js';
+import { classNames } from '../../src/patchfile.js';
+import { TinyTrain } from '../../src/tinytrain.js';
+import type { AdaptOptions, Method } from '../../src/types.js';
+import { deepNetwork, everyOperator, support } from '../engine/networks.js';
+import { Program } from './tools.js';
+
+const MODELS = { every: everyOperator(), deep: deepNetwork() };
+type Case = [keyof typeof MODELS, AdaptOptions];
+
+/** Models and options whose patches are compared. */
+export const CASES: Case[] = [
+  ['every', { method: 'tinytrain', iterations: 3 }],
+  ['every', { method: 'tinytrain', iterations: 3, variants: 0, augment: 'noflip', compute: '60%', seed: 7 }],
+  ['every', { method: 'lastlayer', iterations: 3, variants: 2, lr: 0.01, temperature: 5 }],
+  ['every', { method: 'biasonly', iterations: 2, optimizer: 'sgd', augment: 'none' }],
+  ['every', { method: 'none' }],
+  ['every', { method: 'tinytrain', iterations: 3, ram: 15_200 }],
+  ['deep', { method: 'tinytrain', iterations: 2, variants: 1, criterion: 'fisher', memory: '8KB', compute: 400_000 }],
+  ['deep', { method: 'tinytrain', iterations: 2, variants: 2, compute: 1, ram: '48KB', memory: '32KB' }],
+  ['deep', { method: 'lastlayer', iterations: 2, variants: 1, optimizer: 'momentum' }],
+  ['deep', { method: 'fulltrain', iterations: 2, variants: 1 }],
+];
+
+/** Figures of the engine under WAMR against those in Node: the same bytes, the same answers. */
+export function patches(file: string, cases: Case[]): void {
+  const program = new Program(file);
+  const samples = { every: program.add('every', MODELS.every), deep: program.add('deep', MODELS.deep) };
+
+  it.each(cases)('%s, %o: the patch equals that of Node, byte for byte', async (model, options) => {
+    const node = await TinyTrain.load(writeModel(MODELS[model]), { binary: 'scalar' });
+    const expected = await node.adapt(samples[model], options);
+    const flags = Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]);
+    const report = program.run(model, ...flags);
+    expect(Buffer.compare(program.patch(), node.patch())).toBe(0);
+    expect(report.loss.map(Math.fround)).toEqual(expected.loss);
+    expect(report.augment).toEqual(expected.augment);
+    expect(report.memory.backwardBytes).toBe(expected.memory.backwardBytes);
+    expect(report.budgets.backwardMacs).toBe(expected.budgets.backwardMacs);
+    const frozen = options.method === 'tinytrain' || options.method === 'lastlayer';
+    expect(report.memory.keptBytes > 0).toBe(frozen && options.variants !== 0);
+    if (!options.ram) return;
+    expect(report.memory.peakBytes).toBe(expected.memory.peakBytes);
+    expect(report.memory.linearBytes).toBe(report.budgets.ramBytes);
+  });
+
+  it.each(['tinytrain', 'lastlayer', 'fulltrain', 'biasonly'] as Method[])('%s has the defaults of Node', (method) => {
+    const report = program.run('every', '--method', method, '--iterations', '0');
+    const { optimizer, lr } = TRAINING[method];
+    const { variants, temperature } = DEFAULTS;
+    expect(report).toMatchObject({ optimizer, lr: expect.closeTo(lr, 8), variants, temperature });
+    expect(Math.fround(report.lr)).toBe(Math.fround(lr));
+    expect(report.budgets.memoryBytes).toBe(1 << 20);
+  });
+
+  it('runs as many iterations as Node unless it is told', () => {
+    const { method, iterations } = program.run('every', '--method', 'none');
+    expect({ method, iterations }).toEqual({ method: 'none', iterations: DEFAULTS.iterations });
+  });
+
+  it('takes classes in the order in which Node does', () => {
+    const names = ['a', 'a1', 'a01', 'a2', 'a10', 'a-', 'a-1', 'ab', 'A', '7', '007', '10', '-1', '1b2', '1b10', '1b'];
+    for (const label of names) program.sample(`names/${label}/0`, samples.every[0]!.image as Float32Array);
+    program.run('every', '--support', program.path('names'), '--method', 'none');
+    expect(classNames(program.patch())).toEqual(names.toSorted(natural));
+  });
+
+  it('classifies as Node does, after adapting and with a saved patch', async () => {
+    const node = await TinyTrain.load(writeModel(MODELS.every), { binary: 'scalar' });
+    const options: AdaptOptions = { method: 'lastlayer', iterations: 2 };
+    await node.adapt(samples.every, options);
+    const queries = support(MODELS.every.input, [3, 4, 5], 99);
+    const expected: Record<string, { label: string; cosine: number }> = {};
+    for (const [i, { label, image }] of queries.entries()) {
+      program.sample(`queries/${label}/q${i}`, image as Float32Array);
+      const found = node.classify(image);
+      expected[`${label}/q${i}.f32`] = { label: found.label, cosine: found.scores[found.label]! };
+    }
+    const check = (report: { accuracy: number; queries: { sample: string; label: string; cosine: number }[] }) => {
+      const found = report.queries.map(({ sample, label, cosine }) => [sample, { label, cosine: Math.fround(cosine) }]);
+      expect(Object.fromEntries(found)).toEqual(expected);
+      const right = Object.entries(expected).filter(([sample, { label }]) => sample.split('/')[0] === label);
+      expect(report.accuracy).toBeCloseTo(right.length / queries.length, 5);
+    };
+    const flags = ['--queries', program.path('queries')];
+    check(program.run('every', '--method', 'lastlayer', '--iterations', '2', ...flags));
+    const saved = program.path('saved.ttd');
+    writeFileSync(saved, program.patch());
+    check(program.run('every', '--patch', saved, ...flags));
+    const { memory } = program.run('every', '--patch', saved, ...flags);
+    const exact = program.run('every', '--patch', saved, ...flags, '--ram', String(memory.peakBytes));
+    check(exact);
+    expect(exact.memory.linearBytes).toBe(memory.peakBytes);
+  });
+}
