@@ -85,6 +85,14 @@ def held_out_sample(images, labels, held, count=100):
     return images[picked], labels[picked]
 
 
+def resize(images, size):
+    """uint8 NHWC to the same of side `size`: bilinear, with antialiasing, as Pillow and tinytrain do."""
+    if images.shape[1:3] == (size, size):
+        return images
+    channels_first = images.permute(0, 3, 1, 2)
+    return F.interpolate(channels_first, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+
+
 def normalise(images):
     """uint8 NHWC to float NCHW (channels last in memory), p / 127.5 - 1."""
     return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)

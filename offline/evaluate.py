@@ -16,7 +16,7 @@ from PIL import Image
 
 import data
 import fewshot
-from model import Backbone, cost
+from model import cost, load
 
 
 def main():
@@ -29,10 +29,8 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
     torch.set_num_threads(args.threads)
-    saved = torch.load(args.checkpoint, weights_only=False)
-    model = Backbone(len(saved["classes"])).to(memory_format=torch.channels_last)
-    model.load_state_dict(saved["averaged"])
-    print("%d parameters, %d MACs" % cost(model))
+    model = load(args.checkpoint)[0].to(memory_format=torch.channels_last)
+    print(f"{model.name}: %d parameters, %d MACs" % cost(model))
 
     images, labels = data.load(args.data, "val")
     seen, held = data.class_split(int(labels.max()) + 1)
@@ -44,7 +42,8 @@ def main():
     if args.fashion:
         from make_demo import read_idx
         pixels = read_idx(Path(args.fashion) / "t10k-images-idx3-ubyte.gz")[:2000]
-        resized = np.stack([np.asarray(Image.fromarray(i).resize((data.SIZE, data.SIZE), Image.BILINEAR)) for i in pixels])
+        side = (model.network.size,) * 2
+        resized = np.stack([np.asarray(Image.fromarray(i).resize(side, Image.BILINEAR)) for i in pixels])
         kinds = read_idx(Path(args.fashion) / "t10k-labels-idx1-ubyte.gz")[:2000]
         sets["Fashion-MNIST"] = (torch.from_numpy(resized)[..., None].expand(-1, -1, -1, 3),
                                  torch.from_numpy(kinds.astype(np.int64)))

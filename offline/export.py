@@ -18,12 +18,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from model import Backbone, cost
+from model import cost, load
 
 
-def build(model, side, doc=""):
+def build(model):
     """The model as an ONNX graph of Conv, Clip, Add, GlobalAveragePool, Flatten and Gemm."""
     nodes, tensors = [], []
+    side = model.network.size
 
     def constant(name, value):
         tensors.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
@@ -62,10 +63,10 @@ def build(model, side, doc=""):
                  constant("classifier.bias", linear.bias.detach().numpy())],
         ["logits"], name="classifier", transB=1))
     graph = helper.make_graph(
-        nodes, "tinytrain-default",
+        nodes, f"tinytrain-{model.name}",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, side, side])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", linear.out_features])],
-        tensors, doc_string=doc)
+        tensors)
     result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7,
                                producer_name="tinytrain")
     onnx.checker.check_model(result, full_check=True)
@@ -124,21 +125,18 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoint", required=True, help="best.pt or last.pt (its averaged weights are taken)")
     p.add_argument("--image", required=True, help="first golden input; the second is a drawn pattern")
-    p.add_argument("--out", default="default", help="path without ending")
-    p.add_argument("--size", type=int, default=64)
+    p.add_argument("--out", required=True, help="path without ending")
     args = p.parse_args()
-    saved = torch.load(args.checkpoint, weights_only=False, map_location="cpu")
-    model = Backbone(len(saved["classes"]))
-    model.load_state_dict(saved["averaged"])
-    model.eval()
+    model, _ = load(args.checkpoint)
+    side = model.network.size
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(build(model, args.size), f"{args.out}.onnx")
-    inputs = np.stack([picture(args.image, args.size), pattern(args.size)])
+    onnx.save(build(model), f"{args.out}.onnx")
+    inputs = np.stack([picture(args.image, side), pattern(side)])
     golden(args.out, model, inputs)
     with torch.no_grad():
         difference = (model.features(torch.from_numpy(inputs)).double()
                       - torch.from_numpy(np.fromfile(f"{args.out}.golden.bin", "<f4")[inputs.size:][:2 * model.classifier.in_features].reshape(2, -1))).abs().max()
-    print("%d parameters, %d MACs" % cost(model, args.size), f"{Path(args.out + '.onnx').stat().st_size} bytes, "
+    print("%d parameters, %d MACs" % cost(model), f"{Path(args.out + '.onnx').stat().st_size} bytes, "
           f"folded against unfolded features differ by at most {difference:.1e}")
 
 

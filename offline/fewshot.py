@@ -4,16 +4,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from data import normalise
+from data import normalise, resize
 
 
 @torch.no_grad()
 def embed(model, images, batch=500):
     """Feature vectors of uint8 NHWC images, and the classifier's answers."""
     model.eval()
+    side = model.network.size
     features, answers = [], []
     for start in range(0, len(images), batch):
-        f = model.features(normalise(images[start:start + batch]))
+        f = model.features(normalise(resize(images[start:start + batch], side)))
         features.append(f)
         answers.append(model.classifier(f).argmax(1))
     return torch.cat(features), torch.cat(answers)

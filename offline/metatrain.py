@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 import data
 import fewshot
-from model import Backbone
+from model import load
 from pretrain import average
 
 
@@ -54,10 +54,10 @@ def main():
     images, labels = data.select(images, labels, seen)
     members = [np.flatnonzero(labels.numpy() == c) for c in range(len(seen))]
 
-    saved = torch.load(args.checkpoint, weights_only=False)
-    model = Backbone(len(seen))
-    model.load_state_dict(saved["averaged"])
-    model.to(memory_format=torch.channels_last).eval()
+    model, classes = load(args.checkpoint)
+    if classes != seen:
+        raise SystemExit(f"{args.checkpoint} was trained on other classes than {args.data} has")
+    model.to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(model)
     trained = [p for name, p in model.named_parameters() if not name.startswith("classifier")]
     optimiser = torch.optim.SGD(trained, args.lr, momentum=args.momentum, nesterov=True)
@@ -70,7 +70,8 @@ def main():
                 fewshot.episodes(features, held_labels, 20, 5, tasks=200)[0])
 
     def keep(episode):
-        torch.save({"averaged": averaged.state_dict(), "classes": seen, "episode": episode}, out / "best.pt")
+        torch.save({"network": model.name, "averaged": averaged.state_dict(), "classes": seen, "episode": episode},
+                   out / "best.pt")
 
     few, many = evaluate()
     best = few + many
@@ -88,7 +89,7 @@ def main():
         drawn = np.concatenate([rng.choice(members[c], count, replace=False)
                                 for c in rng.choice(len(members), way, replace=False)])
         mixed = rng.permutation(len(drawn))     # crops come in groups: no group may be one class
-        x = data.jitter(data.crop_resize(images[torch.from_numpy(drawn[mixed])], data.SIZE, rng, (0.6, 1)), rng)
+        x = data.jitter(data.crop_resize(images[torch.from_numpy(drawn[mixed])], model.network.size, rng, (0.6, 1)), rng)
         features = model.features(x)[torch.from_numpy(np.argsort(mixed))].view(way, count, -1)
         protos = F.normalize(fewshot.prototypes(features[:, :args.shot]), dim=-1)
         queries = F.normalize(features[:, args.shot:].flatten(0, 1), dim=-1)

@@ -1,32 +1,64 @@
-"""The backbone: MCUNet-like inverted residual blocks, 64x64 RGB in, 160 features out.
+"""The backbones: inverted residual blocks, RGB in, a feature vector out.
 
 Convolution, depthwise convolution, batch normalisation, ReLU6, addition, global average
 pooling and one linear classifier; nothing else, so that a small inference engine runs it.
-The layout of the blocks is that of MCUNet-5fps (MIT HAN Lab).
+`NETWORKS` holds one description for each network that the package embeds.
 """
+
+from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import nn
 
-# kernel, stride, expanded channels (0: no expansion), output channels
-BLOCKS = [
-    (3, 1, 0, 8),
-    (3, 2, 32, 16),
-    (3, 1, 48, 16),
-    (7, 2, 48, 24),
-    (3, 1, 120, 24),
-    (3, 2, 120, 40),
-    (7, 1, 160, 40),
-    (5, 1, 160, 48),
-    (3, 1, 144, 48),
-    (3, 1, 192, 48),
-    (7, 2, 240, 96),
-    (5, 1, 384, 96),
-    (5, 1, 384, 96),
-    (3, 1, 576, 160),
-]
-STEM = 16
-FEATURES = BLOCKS[-1][3]
+
+@dataclass(frozen=True)
+class Network:
+    """`size`: side of the input picture. `stem`: channels of the first convolution (3x3, stride 2).
+
+    `blocks`: kernel, stride, expanded channels (0: no expansion), output channels.
+    """
+
+    size: int
+    stem: int
+    blocks: tuple
+
+    @property
+    def features(self):
+        return self.blocks[-1][3]
+
+
+NETWORKS = {
+    # The layout of MCUNet-5fps (MIT HAN Lab).
+    "default": Network(64, 16, (
+        (3, 1, 0, 8),
+        (3, 2, 32, 16),
+        (3, 1, 48, 16),
+        (7, 2, 48, 24),
+        (3, 1, 120, 24),
+        (3, 2, 120, 40),
+        (7, 1, 160, 40),
+        (5, 1, 160, 48),
+        (3, 1, 144, 48),
+        (3, 1, 192, 48),
+        (7, 2, 240, 96),
+        (5, 1, 384, 96),
+        (5, 1, 384, 96),
+        (3, 1, 576, 160),
+    )),
+    # Our own, for 256 KB of RAM with the weights in flash; README.md says why it looks like this.
+    "small": Network(32, 16, (
+        (3, 1, 0, 12),
+        (3, 2, 40, 20),
+        (3, 1, 80, 20),
+        (3, 1, 80, 20),
+        (3, 2, 80, 32),
+        (3, 1, 128, 32),
+        (3, 1, 160, 48),
+        (3, 1, 144, 48),
+        (3, 1, 144, 96),
+    )),
+}
 
 
 class ConvBN(nn.Module):
@@ -71,11 +103,13 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """`features(x)` is the vector that prototypes are made of; `forward(x)` the logits."""
 
-    def __init__(self, classes, blocks=BLOCKS):
+    def __init__(self, name, classes):
         super().__init__()
-        self.first_conv = ConvBN(3, STEM, 3, 2)
-        channels, stages = STEM, []
-        for kernel, stride, expanded, outputs in blocks:
+        self.name = name
+        self.network = NETWORKS[name]
+        self.first_conv = ConvBN(3, self.network.stem, 3, 2)
+        channels, stages = self.network.stem, []
+        for kernel, stride, expanded, outputs in self.network.blocks:
             stages.append(Block(channels, kernel, stride, expanded, outputs))
             channels = outputs
         self.blocks = nn.Sequential(*stages)
@@ -101,17 +135,52 @@ class Backbone(nn.Module):
                     yield f"b{i}.{part}", getattr(block, part)
 
 
-def cost(model, size=64):
+def load(path):
+    """The averaged network of a checkpoint, ready for inference, and its classes."""
+    saved = torch.load(path, weights_only=False, map_location="cpu")
+    # Checkpoints from before there were several networks name none.
+    model = Backbone(saved.get("network", "default"), len(saved["classes"]))
+    model.load_state_dict(saved["averaged"])
+    return model.eval(), saved["classes"]
+
+
+def outputs(model):
+    """(name, layer, side of its input, side of its output) for each convolution."""
+    side = model.network.size
+    for name, layer in model.convolutions():
+        conv = layer.conv
+        before = side
+        side = (side + 2 * conv.padding[0] - conv.kernel_size[0]) // conv.stride[0] + 1
+        yield name, layer, before, side
+
+
+def cost(model):
     """(parameters with folded batch normalisation, multiply-accumulates), without the classifier."""
     parameters = macs = 0
-    side = size
-    for _, layer in model.convolutions():
-        conv = layer.conv
-        side = (side + 2 * conv.padding[0] - conv.kernel_size[0]) // conv.stride[0] + 1
-        parameters += conv.weight.numel() + conv.out_channels
-        macs += conv.weight.numel() * side * side
+    for _, layer, _, side in outputs(model):
+        parameters += layer.conv.weight.numel() + layer.conv.out_channels
+        macs += layer.conv.weight.numel() * side * side
     return parameters, macs
 
 
+def peak(model):
+    """Most bytes of float32 activations alive at once in inference: input and output of the layer that runs, and
+    what the addition at the end of its block needs."""
+    most = 0
+    for name, layers in groupby(outputs(model), lambda row: row[0].partition(".")[0]):
+        block = None if name == "first_conv" else model.blocks[int(name[1:])]
+        source = 0
+        for _, layer, before, side in layers:
+            inputs = layer.conv.in_channels * before * before
+            most = max(most, inputs + layer.conv.out_channels * side * side + source)
+            if block is not None and block.residual:
+                source = source or inputs
+    return 4 * most
+
+
 if __name__ == "__main__":
-    print("%d parameters, %d MACs" % cost(Backbone(1)))
+    for name, network in NETWORKS.items():
+        model = Backbone(name, 1)
+        parameters, macs = cost(model)
+        print(f"{name}: {network.size}x{network.size}, {network.features} features, {parameters} parameters, "
+              f"{macs} MACs, {peak(model)} bytes of activations at most in inference")

@@ -1,4 +1,4 @@
-"""Pre-train the backbone as a classifier on Tiny ImageNet (180 of the 200 classes).
+"""Pre-train a backbone as a classifier on Tiny ImageNet (180 of the 200 classes).
 
     python pretrain.py --archives TINY_IMAGENET_ZIPS --data ARRAYS --out RUN --epochs 40
 
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 import data
 import fewshot
-from model import Backbone, cost
+from model import NETWORKS, Backbone, cost
 
 
 def arguments():
@@ -26,6 +26,7 @@ def arguments():
     p.add_argument("--archives", help="folder of the Tiny ImageNet .zip files (needed once, to decode)")
     p.add_argument("--data", required=True, help="folder of the decoded arrays")
     p.add_argument("--out", required=True, help="folder of checkpoints and log")
+    p.add_argument("--model", choices=NETWORKS, default="default")
     p.add_argument("--epochs", type=float, default=40)
     p.add_argument("--minutes", type=float, help="follow the clock, not --epochs: the schedule ends after so "
                    "many minutes, however many epochs these are (not reproducible to the bit)")
@@ -34,21 +35,22 @@ def arguments():
     p.add_argument("--weight-decay", type=float, default=5e-5)
     p.add_argument("--every", type=int, default=3, help="epochs between evaluations and checkpoints")
     p.add_argument("--smoothing", type=float, default=0.05, help="label smoothing")
-    p.add_argument("--sizes", default="48:0.45,56:0.35,64:0.2", help="SIZE:SHARE of the schedule, ...")
+    p.add_argument("--sizes", default="0.75:0.45,0.875:0.35,1:0.2",
+                   help="image size as a part of the network's, and its share of the schedule: PART:SHARE,...")
     p.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seed", type=int, default=0)
     return p.parse_args()
 
 
-def size_at(sizes, progress):
-    """Side of the training images at `progress` (0 to 1)."""
+def size_at(sizes, full, progress):
+    """Side of the training images at `progress` (0 to 1) for a network that takes `full`."""
     for item in sizes.split(","):
-        size, share = item.split(":")
+        part, share = item.split(":")
         progress -= float(share)
         if progress < 0:
             break
-    return int(size)
+    return round(full * float(part))
 
 
 def rate_at(progress, warmup=0.04):
@@ -90,7 +92,7 @@ def main():
     images, labels = data.select(images, labels, seen)
     val_images, val_labels = data.select(val_images, val_labels, seen)
 
-    model = Backbone(len(seen)).to(memory_format=torch.channels_last)
+    model = Backbone(args.model, len(seen)).to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(model)
     optimiser = torch.optim.SGD(parameter_groups(model, args.weight_decay), args.lr, momentum=0.9, nesterov=True)
     print("%d parameters, %d MACs; %d images of %d classes" % (*cost(model), len(images), len(seen)), flush=True)
@@ -99,6 +101,9 @@ def main():
     per_epoch = len(images) // args.batch
     if (out / "last.pt").exists():
         saved = torch.load(out / "last.pt", weights_only=False)
+        network = saved.get("network", "default")
+        if network != args.model:
+            raise SystemExit(f"{out}/last.pt is of the network {network}: choose another --out")
         model.load_state_dict(saved["model"])
         averaged.load_state_dict(saved["averaged"])
         optimiser.load_state_dict(saved["optimiser"])
@@ -132,7 +137,7 @@ def main():
                 break
             for group in optimiser.param_groups:
                 group["lr"] = args.lr * rate_at(progress)
-            size = size_at(args.sizes, progress)
+            size = size_at(args.sizes, model.network.size, progress)
             x = data.jitter(data.crop_resize(images[index], size, rng, (0.5, 1)), rng)
             model.train()
             loss = F.cross_entropy(model(x), labels[index], label_smoothing=args.smoothing)
@@ -152,14 +157,15 @@ def main():
         log.write(f"{epoch}\t{elapsed:.0f}\t{size}\t{total / steps:.4f}\t{few:.4f}\t{many:.4f}\t{val:.4f}\n")
         print(f"epoch {epoch}, {elapsed:.0f} s, size {size}, loss {total / steps:.3f}, "
               f"held-out 5-way {few:.4f}, 20-way {many:.4f}, val {val:.4f}", flush=True)
-        state = {"model": model.state_dict(), "averaged": averaged.state_dict(), "classes": seen,
+        state = {"network": args.model, "model": model.state_dict(), "averaged": averaged.state_dict(), "classes": seen,
                  "optimiser": optimiser.state_dict(), "rng": rng, "step": step, "epoch": epoch,
                  "elapsed": elapsed, "best": max(best, many)}
         torch.save(state, out / "last.tmp")
         (out / "last.tmp").replace(out / "last.pt")
         if many > best:
             best = many
-            torch.save({"averaged": averaged.state_dict(), "classes": seen, "epoch": epoch}, out / "best.pt")
+            torch.save({"network": args.model, "averaged": averaged.state_dict(), "classes": seen, "epoch": epoch},
+                       out / "best.pt")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ import { TinyTrainError } from './status.js';
 /** Models that the package ships, by name. */
 const EMBEDDED_MODELS: Record<string, URL> = {
   default: new URL('../models/default.ttm', import.meta.url),
+  small: new URL('../models/small.ttm', import.meta.url),
 };
 
 export type Reader = (where: string | URL) => Promise<Uint8Array>;

@@ -5,18 +5,20 @@
  *
  * Of an NHWC image the kW * I values of one kernel row are contiguous, so that a window is kH copies. A strip is as many
  * pixels as fill STRIP_BYTES; where few would fit, the kernel's rows are taken in blocks.
+ *
+ * Where the image is wide and the kernel small, as in first layers, those copies would take as long as the products:
+ * then the forward pass reads the windows where they lie.
  */
-import { gemm, gemm_scratch } from './gemm';
+import { gemm, gemm_scratch, pack, panel_of, rows_times_panel, start_columns } from './gemm';
 import { Geometry } from './geometry';
+import { K_BLOCK, TILE_COLUMNS } from './tile';
+import { pixels_of_run, row_floats, windows } from './windows';
 
 const STRIP_BYTES: i32 = 24 * 1024;
 /** Fewer pixels don't repay the copy of the weights into panels. */
 const STRIP_PIXELS: i32 = 16;
-
-/** Floats of one kernel row of a window. */
-function row_floats(g: Geometry): i32 {
-  return g.kernelW * g.inC;
-}
+/** Fewer pixels in a row of the output have too large a share of pixels at its ends, which go one by one. */
+const DIRECT_WIDTH: i32 = 16;
 
 /** Kernel rows of a block. */
 function block_rows(g: Geometry): i32 {
@@ -41,6 +43,10 @@ export function conv2d_scratch(g: Geometry): i32 {
  * out [outH][outW][O], x [inH][inW][I], w [O][kH][kW][I], b [O], scratch [conv2d_scratch(g)].
  */
 export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
+  if (is_direct(g)) {
+    forward_direct(out, x, w, b, scratch, g);
+    return;
+  }
   const pixels = g.outH * g.outW;
   const strip = strip_pixels(g);
   const block = block_rows(g);
@@ -63,6 +69,62 @@ export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch
         w + ((<usize>(ky * floats)) << 2), 4, wRow,
         b, ky > 0, clip ? 0 : -Infinity, clip ? g.limit : Infinity, panels,
       );
+    }
+  }
+}
+
+/** Whether the forward pass reads windows where they lie: all weights fit a panel, no window is all padding. */
+function is_direct(g: Geometry): bool {
+  if (g.outW < DIRECT_WIDTH || g.kernelH * row_floats(g) > K_BLOCK) return false;
+  return max(g.padTop, g.padBottom) < g.kernelH && max(g.padLeft, g.padRight) < g.kernelW;
+}
+
+/**
+ * The forward pass without copies of windows. To rows_times_panel a window is kH runs of kW * I floats, a row of the
+ * image apart; windows of neighbours begin strideW * I floats apart. A window over the edge of the image is cut:
+ *
+ *        kx0   kx1               fewer runs, or shorter ones, and the rows of the panel (the weights of eight channels,
+ *      +---+-------+             kH * kW * I rows) that belong to what is cut are jumped over.
+ *      | . | . . . |             Pixels between the left and the right edge go together, the others one by one.
+ *      +---+-------+  ky0
+ *      | . | x x x |
+ *      +---+-------+  ky1
+ */
+function forward_direct(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
+  const C = g.inC;
+  const floats = row_floats(g);
+  const depth = g.kernelH * floats;
+  const imageRow = g.inW * C;
+  const outRow = (<usize>g.outC) << 2;
+  const low: f32 = g.activation ? 0 : -Infinity;
+  const high: f32 = g.activation ? g.limit : Infinity;
+  for (let o = 0; o < g.outC; o += TILE_COLUMNS) {
+    const width = min(g.outC - o, TILE_COLUMNS);
+    const at = (<usize>o) << 2;
+    const panelRow = pack(scratch, w + <usize>depth * at, 4, (<usize>depth) << 2, depth, width, true);
+    start_columns(scratch, b + at, width);
+    let to = out + at;
+    for (let oy = 0; oy < g.outH; oy++) {
+      const iy = oy * g.strideH - g.padTop;
+      const ky0 = max(-iy, 0);
+      const ky1 = min(g.inH - iy, g.kernelH);
+      for (let ox = 0; ox < g.outW; ) {
+        const ix = ox * g.strideW - g.padLeft;
+        const kx0 = max(-ix, 0);
+        const kx1 = min(g.inW - ix, g.kernelW);
+        const run = (kx1 - kx0) * C;
+        const count = pixels_of_run(g, ix, ox);
+        // biome-ignore format: one matrix a line
+        rows_times_panel(
+          to, outRow, 4, count, width,
+          x + ((<usize>((iy + ky0) * imageRow + (ix + kx0) * C)) << 2), (<usize>(g.strideW * C)) << 2, 4, 0,
+          panel_of(scratch) + <usize>(ky0 * floats + kx0 * C) * panelRow, panelRow, run, ky1 - ky0,
+          (<usize>(imageRow - run)) << 2, <usize>(floats - run) * panelRow,
+          0, false, low, high, scratch,
+        );
+        to += <usize>count * outRow;
+        ox += count;
+      }
     }
   }
 }
@@ -139,100 +201,5 @@ export function conv2d_backward_weight(
         0, true, -Infinity, Infinity, panels,
       );
     }
-  }
-}
-
-/**
- * The windows of `count` output pixels from `first` on, kernel rows ky0 to ky0 + rows: copied from the image into
- * columns, zeros where they lie in the padding, or (scatter) added from columns to the image.
- * columns [count][rows][kW][I], image [inH][inW][I].
- */
-function windows(
-  columns: usize,
-  image: usize,
-  g: Geometry,
-  first: i32,
-  count: i32,
-  ky0: i32,
-  rows: i32,
-  scatter: bool,
-): void {
-  const C = g.inC;
-  const whole = g.kernelW * C;
-  const imageRow = g.inW * C;
-  let oy = first / g.outW;
-  let ox = first % g.outW;
-  for (; count > 0; count--) {
-    const ix = ox * g.strideW - g.padLeft;
-    const left = max(-ix, 0) * C;
-    const right = min(g.inW - ix, g.kernelW) * C;
-    let iy = oy * g.strideH - g.padTop + ky0;
-    let source = image + ((<usize>(iy * imageRow + ix * C + left)) << 2);
-    for (let r = rows; r > 0; r--) {
-      if (<u32>iy >= <u32>g.inH) {
-        if (!scatter) zero_floats(columns, whole);
-      } else if (scatter) {
-        add_floats(source, columns + ((<usize>left) << 2), right - left);
-      } else {
-        if (left > 0) zero_floats(columns, left);
-        copy_floats(columns + ((<usize>left) << 2), source, right - left);
-        if (right < whole) zero_floats(columns + ((<usize>right) << 2), whole - right);
-      }
-      columns += (<usize>whole) << 2;
-      source += (<usize>imageRow) << 2;
-      iy++;
-    }
-    if (++ox == g.outW) {
-      ox = 0;
-      oy++;
-    }
-  }
-}
-
-/** to[n] = from[n]. Loops, since most runs are a dozen floats: too short for a call of memory.copy. */
-function copy_floats(to: usize, from: usize, n: i32): void {
-  if (ASC_FEATURE_SIMD) {
-    if (n >= 4) {
-      for (; n > 4; n -= 4) {
-        v128.store(to, v128.load(from));
-        to += 16;
-        from += 16;
-      }
-      // The last four once more, some of them for the second time.
-      const back = ((<usize>n) << 2) - 16;
-      v128.store(to + back, v128.load(from + back));
-      return;
-    }
-  } else if (n >= 32) {
-    memory.copy(to, from, (<usize>n) << 2);
-    return;
-  }
-  for (; n > 0; n--) {
-    store<f32>(to, load<f32>(from));
-    to += 4;
-    from += 4;
-  }
-}
-
-/** to[n] += from[n]. */
-function add_floats(to: usize, from: usize, n: i32): void {
-  if (ASC_FEATURE_SIMD) {
-    for (; n >= 4; n -= 4) {
-      v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
-      to += 16;
-      from += 16;
-    }
-  }
-  for (; n > 0; n--) {
-    store<f32>(to, load<f32>(to) + load<f32>(from));
-    to += 4;
-    from += 4;
-  }
-}
-
-function zero_floats(to: usize, n: i32): void {
-  for (; n > 0; n--) {
-    store<f32>(to, 0);
-    to += 4;
   }
 }

@@ -1,22 +1,99 @@
 /**
  * Depthwise convolution: each channel has its own filter. NHWC, so the vector is four neighbouring channels.
  *
- * Forward and input gradient are one loop, `correlate`. Along a dimension, output j of a run reads source
- * j * step + base + t * direction at its tap t:
+ * Forward and input gradient are one loop, `plane`: along a dimension, output i reads the source at
+ * base + i * step + t with tap t.
  *
- *   forward:         step = stride, direction = +1, base = -pad, taps 0 to kernel - 1
+ *   forward:         step = stride, base = -pad
  *   input gradient:  gathered, so that each dx is written once. dx[i] takes dy[o] where i + pad - k = o * stride:
  *                    only taps k = first, first + stride, ... with first = (i + pad) mod stride. All i of one
- *                    remainder form a run with step = 1, direction = -1: stride 2 is four runs, none of which
- *                    multiplies a zero.
+ *                    remainder are a plane with step = 1, their taps taken from the last to the first: stride 2 is
+ *                    four planes, none of which multiplies a zero.
  *
- * Along a row, outputs that use every tap are handed to depthwise_tiles.ts together; the others, at the borders, one by
- * one, each with its own range of taps.
+ * The outputs of a plane whose taps are all inside the image, and how they are computed (depthwise_tiles.ts):
+ *
+ *     s | v v | s     h: lines along the rows, a multiple of 4 outputs; at the top and bottom rows they have
+ *   ----+-----+---       fewer taps across
+ *     v | h h | v     v: lines along the columns that are left, likewise
+ *     v | h h | v     s: what is left then, one by one
+ *   ----+-----+---
+ *     s | h h | s
  */
-import { outputs } from './depthwise_tiles';
+import { inTiles, Line, singles } from './depthwise_line';
+import { TILE } from './depthwise_tiles';
 import { Geometry } from './geometry';
 
 export { depthwise_backward_weight } from './depthwise_weight';
+
+/** One dimension of a plane. */
+@unmanaged
+class Axis {
+  /** Outputs, and from one to the next in the image. */
+  n: i32;
+  outStep: i32;
+  /** The output [first] of the image is output 0. */
+  first: i32;
+  /** Source positions: of tap 0 of output 0, from output to output, how many there are. */
+  base: i32;
+  step: i32;
+  size: i32;
+  /** Taps, the weight of tap 0, from tap to tap. */
+  taps: i32;
+  w: i32;
+  wStep: i32;
+  /** Outputs with all taps inside: [from, to). */
+  from: i32;
+  to: i32;
+
+  forward(size: i32, outputs: i32, kernel: i32, stride: i32, pad: i32): void {
+    this.first = 0;
+    this.outStep = 1;
+    this.n = outputs;
+    this.base = -pad;
+    this.step = stride;
+    this.size = size;
+    this.taps = kernel;
+    this.w = 0;
+    this.wStep = 1;
+    this.setTiles();
+  }
+
+  /** The outputs i of an input gradient with i mod stride = phase. */
+  transposed(phase: i32, size: i32, outputs: i32, kernel: i32, stride: i32, pad: i32): void {
+    const rest = (phase + pad) % stride;
+    this.first = phase;
+    this.outStep = stride;
+    this.n = (outputs - phase + stride - 1) / stride;
+    this.taps = (kernel - rest + stride - 1) / stride;
+    this.base = (phase + pad - rest) / stride - this.taps + 1;
+    this.step = 1;
+    this.size = size;
+    this.w = rest + (this.taps - 1) * stride;
+    this.wStep = -stride;
+    this.setTiles();
+  }
+
+  private setTiles(): void {
+    const room = this.size - this.taps - this.base;
+    this.from = min(this.n, max(0, (this.step - 1 - this.base) / this.step));
+    const inside = room < 0 ? 0 : min(this.n, room / this.step + 1) - this.from;
+    this.to = this.from + (this.taps ? max(0, inside) : 0);
+  }
+
+  /** The first tap of output i inside the image, and the one behind the last. */
+  begin(i: i32): i32 {
+    return min(this.taps, max(0, -(this.base + i * this.step)));
+  }
+
+  end(i: i32): i32 {
+    return max(this.begin(i), min(this.taps, this.size - (this.base + i * this.step)));
+  }
+}
+
+const line = changetype<Line>(memory.data(96, 16));
+const axes = memory.data(96, 16);
+const axisY = changetype<Axis>(axes);
+const axisX = changetype<Axis>(axes + 48);
 
 /**
  * out[oy, ox, c] = activation(bias[c] + Σ_ky,kx x[iy, ix, c] * w[ky, kx, c]),
@@ -24,7 +101,9 @@ export { depthwise_backward_weight } from './depthwise_weight';
  * out: [outH][outW][C], x: [inH][inW][C], w: [kernelH][kernelW][C], bias: [C]
  */
 export function depthwise_forward(out: usize, x: usize, w: usize, bias: usize, g: Geometry): void {
-  correlate(out, x, w, bias, g, false);
+  axisY.forward(g.inH, g.outH, g.kernelH, g.strideH, g.padTop);
+  axisX.forward(g.inW, g.outW, g.kernelW, g.strideW, g.padLeft);
+  plane(out, g.outW, x, w, g, bias, false, g.activation ? 0 : -Infinity, g.activation ? g.limit : Infinity);
 }
 
 /**
@@ -32,78 +111,110 @@ export function depthwise_forward(out: usize, x: usize, w: usize, bias: usize, g
  * dx: [inH][inW][C], dy: [outH][outW][C], w: [kernelH][kernelW][C]
  */
 export function depthwise_backward_input(dx: usize, dy: usize, w: usize, g: Geometry, accumulate: bool): void {
-  correlate(dx, dy, w, accumulate ? dx : 0, g, true);
+  for (let y = 0; y < g.strideH; y++) {
+    axisY.transposed(y, g.outH, g.inH, g.kernelH, g.strideH, g.padTop);
+    for (let x = 0; x < g.strideW; x++) {
+      axisX.transposed(x, g.outW, g.inW, g.kernelW, g.strideW, g.padLeft);
+      plane(dx, g.inW, dy, w, g, accumulate ? dx : 0, accumulate, -Infinity, Infinity);
+    }
+  }
 }
 
 /**
- * Both directions, see above. `init`: bias (forward), the old values or 0 (transposed).
- * forward:    out: [outH][outW][C], src: [inH][inW][C]
- * transposed: out: [inH][inW][C],   src: [outH][outW][C]
+ * All outputs of axisY x axisX. `init`: what sums start from, of the output's shape (`each`) or one for all, or 0.
+ * out: [..][width][C], src: [axisY.size][axisX.size][C], w: [kernelH][kernelW][C]
  */
-function correlate(out: usize, src: usize, w: usize, init: usize, g: Geometry, transposed: bool): void {
-  const pixel = g.inC << 2;
-  const outH = transposed ? g.inH : g.outH;
-  const outW = transposed ? g.inW : g.outW;
-  const srcH = transposed ? g.outH : g.inH;
-  const srcW = transposed ? g.outW : g.inW;
-  const runsH = transposed ? g.strideH : 1;
-  const runsW = transposed ? g.strideW : 1;
-  const stepH = transposed ? 1 : g.strideH;
-  const stepW = transposed ? 1 : g.strideW;
-  const direction = transposed ? -1 : 1;
-  const low: f32 = !transposed && g.activation ? 0 : -Infinity;
-  const high: f32 = !transposed && g.activation ? g.limit : Infinity;
-  const outStep = runsW * pixel;
-  const initStep = transposed ? outStep : 0;
-  const srcRow = direction * srcW * pixel;
-  const srcTap = direction * pixel;
-  const wRow = runsH * g.kernelW * pixel;
-  const wTap = runsW * pixel;
-
-  for (let oy = 0; oy < outH; oy++) {
-    const firstY = transposed ? (oy + g.padTop) % runsH : 0;
-    const tapsH = (g.kernelH - firstY + runsH - 1) / runsH;
-    const sy = transposed ? (oy + g.padTop - firstY) / runsH : oy * stepH - g.padTop;
-    const y0 = transposed ? max(0, sy - srcH + 1) : max(0, -sy);
-    const yEnd = transposed ? min(tapsH, sy + 1) : min(tapsH, srcH - sy);
-    for (let run = 0; run < runsW; run++) {
-      const firstX = transposed ? (run + g.padLeft) % runsW : 0;
-      const tapsW = (g.kernelW - firstX + runsW - 1) / runsW;
-      const base = transposed ? (run + g.padLeft - firstX) / runsW : -g.padLeft;
-      // The last source position at which all taps are inside, and the first.
-      const firstFull = transposed ? tapsW - 1 : 0;
-      const lastFull = transposed ? srcW - 1 : srcW - tapsW;
-      let sx = base;
-      let ox = run;
-      while (ox < outW) {
-        const x0 = transposed ? max(0, sx - srcW + 1) : max(0, -sx);
-        const xEnd = transposed ? min(tapsW, sx + 1) : min(tapsW, srcW - sx);
-        let n = 1;
-        if (sx >= firstFull && sx <= lastFull) n = min((lastFull - sx) / stepW, (outW - 1 - ox) / runsW) + 1;
-        const at = (oy * outW + ox) * pixel;
-        const initAt = transposed ? at : 0;
-        outputs(
-          out + at,
-          outStep,
-          init ? init + initAt : 0,
-          initStep,
-          src + ((sy + y0 * direction) * srcW + sx + x0 * direction) * pixel,
-          stepW * pixel,
-          w + ((firstY + y0 * runsH) * g.kernelW + firstX + x0 * runsW) * pixel,
-          n,
-          yEnd - y0,
-          xEnd - x0,
-          srcRow,
-          srcTap,
-          wRow,
-          wTap,
-          pixel,
+function plane(
+  out: usize,
+  width: i32,
+  src: usize,
+  w: usize,
+  g: Geometry,
+  init: usize,
+  each: bool,
+  low: f32,
+  high: f32,
+): void {
+  const l = line;
+  const y = axisY;
+  const x = axisX;
+  l.bytes = g.inC << 2;
+  const tall = y.to - y.from >= TILE;
+  const wide = (x.to - x.from) & -TILE;
+  for (let i = 0; i < y.n; i++) {
+    const inside = tall && i >= y.from && i < y.to;
+    let j = 0;
+    while (j < x.n) {
+      const across = wide && j == x.from;
+      const down = inside && !across;
+      if (!down || i == y.from) {
+        compute(
+          l,
+          i,
+          j,
+          down ? y.to - i : across ? wide : 1,
+          down,
+          out,
+          width,
+          src,
+          w,
+          g.kernelW,
+          init,
+          each,
           low,
           high,
         );
-        sx += n * stepW;
-        ox += n * runsW;
       }
+      j += across ? wide : 1;
     }
   }
+}
+
+/** Computes the line of n outputs that begins with [i, j] of the plane and goes right, or down. */
+function compute(
+  l: Line,
+  i: i32,
+  j: i32,
+  n: i32,
+  down: bool,
+  out: usize,
+  width: i32,
+  src: usize,
+  w: usize,
+  kernelW: i32,
+  init: usize,
+  each: bool,
+  low: f32,
+  high: f32,
+): void {
+  const y = axisY;
+  const x = axisX;
+  const pixel = l.bytes;
+  const row = x.size * pixel;
+  const tapY = y.begin(i);
+  const tapX = x.begin(j);
+  const tapsY = y.end(i) - tapY;
+  const tapsX = x.end(j) - tapX;
+  const wY = y.wStep * kernelW * pixel;
+  const wX = x.wStep * pixel;
+  const at = ((y.first + i * y.outStep) * width + x.first + j * x.outStep) * pixel;
+  l.out = out + at;
+  l.outStep = (down ? y.outStep * width : x.outStep) * pixel;
+  l.n = n;
+  l.init = each ? init + at : init;
+  l.initStep = each ? l.outStep : 0;
+  l.src = src + (y.base + i * y.step + tapY) * row + (x.base + j * x.step + tapX) * pixel;
+  l.step = down ? y.step : x.step;
+  l.srcAlong = down ? row : pixel;
+  l.srcStep = l.step * l.srcAlong;
+  l.srcAcross = down ? pixel : row;
+  l.w = w + ((y.w + tapY * y.wStep) * kernelW + x.w + tapX * x.wStep) * pixel;
+  l.wAlong = down ? wY : wX;
+  l.wAcross = down ? wX : wY;
+  l.along = down ? tapsY : tapsX;
+  l.across = down ? tapsX : tapsY;
+  l.low = low;
+  l.high = high;
+  if (n > 1 && l.across) inTiles(l);
+  else singles(l, 0);
 }

@@ -1,343 +1,294 @@
 /**
- * The inner loops of the depthwise convolution: outputs that share one range of taps, forward or transposed
- * (depthwise.ts), so that no tap is tested here. All of them take, steps in bytes:
+ * The inner loops of the depthwise convolution, forward and transposed: lines of outputs (depthwise_line.ts).
  *
- *   out, outStep                 the first output, from one output to the next
- *   init, initStep               what each sum starts from (bias, or the values to add to); 0: zeros
- *   src, srcStep, srcRow, srcTap the first output's first tap, from one output, row of taps, tap to the next
- *   w, wRow, wTap                the weights of the first tap, likewise
- *   n, tapsH, tapsW, bytes       outputs, taps of each, bytes of channels
- *   low, high                    limits of the activation
+ * A tile is 4 outputs of a line, a piece of 3, 2 or 1 taps along it, and a loop over the taps across: neighbouring
+ * outputs read the same places, so a turn of the loop needs few loads. With 3 taps:
  *
- * A run of outputs that use every tap is computed in tiles of 3 outputs x 2 registers of channels: six
- * accumulators, two weights loaded a tap for six multiplications, 1.33 loads each:
+ *     w0 w1 w2             loads: 3 of the weights, 6 of the source, for 12 products
+ *   +-------------------+
+ *   | x0 x1 x2 x3 x4 x5 |  a0 += x0 w0 + x1 w1 + x2 w2
+ *   +-------------------+  a1 += x1 w0 + x2 w1 + x3 w2
+ *     \--a0--/             a2 += x2 w0 + x3 w1 + x4 w2
+ *        \--a1--/          a3 += x3 w0 + x4 w1 + x5 w2
+ *           ...
  *
- *              channels 0-3   4-7          s0..s2, t0..t2: the three outputs' sources at one tap
- *   output 0   a0 += s0 w0    b0 += t0 w1
- *   output 1   a1 += s1 w0    b1 += t1 w1
- *   output 2   a2 += s2 w0    b2 += t2 w1
- *
- * V8 moves a block's loads before its arithmetic, so sums and loads are in registers together: 6 + 8 of 16. With a
- * fourth output two sums live on the stack, and the tile takes 1.2 to 1.5 times as long.
- *
- * Outputs at a border have their range of taps clamped and are computed one by one, 4 registers of channels at a
- * time; so is what the tiles leave over.
+ * V8 moves all loads of a turn before its arithmetic: 4 sums and 9 loads fit its 15 registers. In the SIMD binary each
+ * is 4 channels. The scalar binary takes 2 channels at once (b0 to b3): interpreters pay for an instruction, not for
+ * registers, and the second channel has the addresses of the first.
  */
+import { Line } from './depthwise_line';
 import { Lanes } from './math';
 
-/** n outputs that share a range of taps: tiles first, `singles` for what they leave over. */
-export function outputs(
-  out: usize,
-  outStep: i32,
-  init: usize,
-  initStep: i32,
-  src: usize,
-  srcStep: i32,
-  w: usize,
-  n: i32,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): void {
-  const tiled = n - (n % 3);
-  if (tiled) {
-    let done = 0;
-    if (ASC_FEATURE_SIMD) {
-      done = bytes & ~31;
-      tiles<v128>(
-        out,
-        outStep,
-        init,
-        initStep,
-        src,
-        srcStep,
-        w,
-        tiled,
-        tapsH,
-        tapsW,
-        srcRow,
-        srcTap,
-        wRow,
-        wTap,
-        done,
-        low,
-        high,
-      );
-    } else {
-      done = bytes & ~7;
-      tiles<f32>(
-        out,
-        outStep,
-        init,
-        initStep,
-        src,
-        srcStep,
-        w,
-        tiled,
-        tapsH,
-        tapsW,
-        srcRow,
-        srcTap,
-        wRow,
-        wTap,
-        done,
-        low,
-        high,
-      );
-    }
-    if (done < bytes) {
-      singles(
-        out + done,
-        outStep,
-        init ? init + done : 0,
-        initStep,
-        src + done,
-        srcStep,
-        w + done,
-        tiled,
-        tapsH,
-        tapsW,
-        srcRow,
-        srcTap,
-        wRow,
-        wTap,
-        bytes - done,
-        low,
-        high,
-      );
-    }
-    out += tiled * outStep;
-    src += tiled * srcStep;
-    if (init) init += tiled * initStep;
-  }
-  singles(
-    out,
-    outStep,
-    init,
-    initStep,
-    src,
-    srcStep,
-    w,
-    n - tiled,
-    tapsH,
-    tapsW,
-    srcRow,
-    srcTap,
-    wRow,
-    wTap,
-    bytes,
-    low,
-    high,
-  );
+/** Outputs of a tile. */
+export const TILE: i32 = 4;
+
+/** Channels' bytes of a tile. */
+export const WIDTH: i32 = ASC_FEATURE_SIMD ? 16 : 8;
+
+/** Channels' bytes of a line that are computed before the next ones: their weights stay in the first-level cache. */
+const BLOCK: i32 = 256;
+
+/** A piece of 3 taps, for as many of the channels as fill tiles. At least TILE outputs. */
+export function tiles3(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.pass<v128>(l, true);
+  else Tile.pass<f32>(l, true);
 }
 
-/** Tiles of 3 outputs x 2 registers; n is a multiple of 3, bytes of two registers. */
-function tiles<V>(
-  out: usize,
-  outStep: i32,
-  init: usize,
-  initStep: i32,
-  src: usize,
-  srcStep: i32,
-  w: usize,
-  n: i32,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): void {
-  const bottom = Lanes.splat<V>(low);
-  const top = Lanes.splat<V>(high);
-  for (; n > 0; n -= 3) {
-    for (let c = 0; c < bytes; c += 2 * <i32>sizeof<V>()) {
-      let a0 = Lanes.splat<V>(0);
-      let a1 = a0;
-      let a2 = a0;
-      let b0 = a0;
-      let b1 = a0;
-      let b2 = a0;
-      if (init) {
-        let from = init + c;
-        a0 = load<V>(from);
-        b0 = load<V>(from, sizeof<V>());
-        from += initStep;
-        a1 = load<V>(from);
-        b1 = load<V>(from, sizeof<V>());
-        from += initStep;
-        a2 = load<V>(from);
-        b2 = load<V>(from, sizeof<V>());
-      }
-      let row = src + c;
-      let weights = w + c;
-      for (let ky = tapsH; ky > 0; ky--) {
-        let s = row;
-        let tap = weights;
-        for (let kx = tapsW; kx > 0; kx--) {
-          const w0 = load<V>(tap);
-          const w1 = load<V>(tap, sizeof<V>());
-          a0 = Lanes.mulAdd<V>(a0, load<V>(s), w0);
-          b0 = Lanes.mulAdd<V>(b0, load<V>(s, sizeof<V>()), w1);
-          let next = s + srcStep;
-          a1 = Lanes.mulAdd<V>(a1, load<V>(next), w0);
-          b1 = Lanes.mulAdd<V>(b1, load<V>(next, sizeof<V>()), w1);
-          next += srcStep;
-          a2 = Lanes.mulAdd<V>(a2, load<V>(next), w0);
-          b2 = Lanes.mulAdd<V>(b2, load<V>(next, sizeof<V>()), w1);
-          s += srcTap;
-          tap += wTap;
+/** A piece of 2 taps, one of 1 tap, or both. */
+export function tiles21(l: Line): void {
+  if (ASC_FEATURE_SIMD) Tile.pass<v128>(l, false);
+  else Tile.pass<f32>(l, false);
+}
+
+class Tile {
+  @inline
+  static pass<V>(l: Line, three: bool): void {
+    const pair = !isVector<V>();
+    const outStep = l.outStep;
+    const initStep = l.initStep;
+    const across = l.across;
+    const srcAlong = l.srcAlong;
+    const srcAcross = l.srcAcross;
+    const wAlong = l.wAlong;
+    const wAcross = l.wAcross;
+    const first2 = l.first2;
+    const first1 = l.first1;
+    const bytes = l.bytes & -WIDTH;
+    const clips = l.low > -Infinity;
+    const low = Lanes.splat<V>(l.low);
+    const high = Lanes.splat<V>(l.high);
+    // From one place that a tile reads to the next.
+    const p1 = l.step * srcAlong;
+    const q1 = l.step * wAlong;
+    // The piece of 3 or 2 taps, and from there to that of 1.
+    const first = three ? l.first3 : first2 >= 0 ? first2 : first1;
+    const srcFirst = l.src + first * srcAlong;
+    const wFirst = l.w + first * wAlong;
+    const src1 = (first1 - first) * srcAlong;
+    const w1 = (first1 - first) * wAlong;
+    let block = 0;
+    do {
+      const stop = min(block + BLOCK, bytes);
+      let out = l.out;
+      let init = l.init;
+      let src = srcFirst;
+      let left = l.n;
+      let skip = 0;
+      do {
+        if (left < TILE) {
+          // The last tile begins earlier, and leaves alone what it computes again.
+          skip = TILE - left;
+          out -= skip * outStep;
+          init -= skip * initStep;
+          src -= skip * p1;
+          left = TILE;
         }
-        row += srcRow;
-        weights += wRow;
-      }
-      let to = out + c;
-      store<V>(to, Lanes.clip<V>(a0, bottom, top));
-      store<V>(to, Lanes.clip<V>(b0, bottom, top), sizeof<V>());
-      to += outStep;
-      store<V>(to, Lanes.clip<V>(a1, bottom, top));
-      store<V>(to, Lanes.clip<V>(b1, bottom, top), sizeof<V>());
-      to += outStep;
-      store<V>(to, Lanes.clip<V>(a2, bottom, top));
-      store<V>(to, Lanes.clip<V>(b2, bottom, top), sizeof<V>());
-    }
-    out += 3 * outStep;
-    src += 3 * srcStep;
-    if (init) init += 3 * initStep;
+        for (let c = block; c < stop; c += WIDTH) {
+          let a0 = Lanes.splat<V>(0);
+          let a1 = a0;
+          let a2 = a0;
+          let a3 = a0;
+          let b0 = a0;
+          let b1 = a0;
+          let b2 = a0;
+          let b3 = a0;
+          if (init) {
+            let from = init + c;
+            a0 = load<V>(from);
+            if (pair) b0 = load<V>(from, sizeof<V>());
+            a1 = a0;
+            a2 = a0;
+            a3 = a0;
+            b1 = b0;
+            b2 = b0;
+            b3 = b0;
+            if (initStep) {
+              from += initStep;
+              a1 = load<V>(from);
+              if (pair) b1 = load<V>(from, sizeof<V>());
+              from += initStep;
+              a2 = load<V>(from);
+              if (pair) b2 = load<V>(from, sizeof<V>());
+              from += initStep;
+              a3 = load<V>(from);
+              if (pair) b3 = load<V>(from, sizeof<V>());
+            }
+          }
+          if (three) {
+            let row = src + c;
+            let weights = wFirst + c;
+            let k = across;
+            do {
+              const u0 = load<V>(weights);
+              const v0 = pair ? load<V>(weights, sizeof<V>()) : u0;
+              weights += q1;
+              const u1 = load<V>(weights);
+              const v1 = pair ? load<V>(weights, sizeof<V>()) : u1;
+              weights += q1;
+              const u2 = load<V>(weights);
+              const v2 = pair ? load<V>(weights, sizeof<V>()) : u2;
+              const x0 = load<V>(row);
+              const y0 = pair ? load<V>(row, sizeof<V>()) : x0;
+              row += p1;
+              const x1 = load<V>(row);
+              const y1 = pair ? load<V>(row, sizeof<V>()) : x1;
+              row += p1;
+              const x2 = load<V>(row);
+              const y2 = pair ? load<V>(row, sizeof<V>()) : x2;
+              row += p1;
+              const x3 = load<V>(row);
+              const y3 = pair ? load<V>(row, sizeof<V>()) : x3;
+              row += p1;
+              const x4 = load<V>(row);
+              const y4 = pair ? load<V>(row, sizeof<V>()) : x4;
+              row += p1;
+              const x5 = load<V>(row);
+              const y5 = pair ? load<V>(row, sizeof<V>()) : x5;
+              a0 = Lanes.mulAdd<V>(a0, x0, u0);
+              a1 = Lanes.mulAdd<V>(a1, x1, u0);
+              a2 = Lanes.mulAdd<V>(a2, x2, u0);
+              a3 = Lanes.mulAdd<V>(a3, x3, u0);
+              a0 = Lanes.mulAdd<V>(a0, x1, u1);
+              a1 = Lanes.mulAdd<V>(a1, x2, u1);
+              a2 = Lanes.mulAdd<V>(a2, x3, u1);
+              a3 = Lanes.mulAdd<V>(a3, x4, u1);
+              a0 = Lanes.mulAdd<V>(a0, x2, u2);
+              a1 = Lanes.mulAdd<V>(a1, x3, u2);
+              a2 = Lanes.mulAdd<V>(a2, x4, u2);
+              a3 = Lanes.mulAdd<V>(a3, x5, u2);
+              if (pair) {
+                b0 = Lanes.mulAdd<V>(b0, y0, v0);
+                b1 = Lanes.mulAdd<V>(b1, y1, v0);
+                b2 = Lanes.mulAdd<V>(b2, y2, v0);
+                b3 = Lanes.mulAdd<V>(b3, y3, v0);
+                b0 = Lanes.mulAdd<V>(b0, y1, v1);
+                b1 = Lanes.mulAdd<V>(b1, y2, v1);
+                b2 = Lanes.mulAdd<V>(b2, y3, v1);
+                b3 = Lanes.mulAdd<V>(b3, y4, v1);
+                b0 = Lanes.mulAdd<V>(b0, y2, v2);
+                b1 = Lanes.mulAdd<V>(b1, y3, v2);
+                b2 = Lanes.mulAdd<V>(b2, y4, v2);
+                b3 = Lanes.mulAdd<V>(b3, y5, v2);
+              }
+              row += srcAcross - 5 * p1;
+              weights += wAcross - 2 * q1;
+            } while (--k);
+          }
+          if (!three && first2 >= 0) {
+            let row = src + c;
+            let weights = wFirst + c;
+            let k = across;
+            do {
+              const u0 = load<V>(weights);
+              const v0 = pair ? load<V>(weights, sizeof<V>()) : u0;
+              weights += q1;
+              const u1 = load<V>(weights);
+              const v1 = pair ? load<V>(weights, sizeof<V>()) : u1;
+              const x0 = load<V>(row);
+              const y0 = pair ? load<V>(row, sizeof<V>()) : x0;
+              row += p1;
+              const x1 = load<V>(row);
+              const y1 = pair ? load<V>(row, sizeof<V>()) : x1;
+              row += p1;
+              const x2 = load<V>(row);
+              const y2 = pair ? load<V>(row, sizeof<V>()) : x2;
+              row += p1;
+              const x3 = load<V>(row);
+              const y3 = pair ? load<V>(row, sizeof<V>()) : x3;
+              row += p1;
+              const x4 = load<V>(row);
+              const y4 = pair ? load<V>(row, sizeof<V>()) : x4;
+              a0 = Lanes.mulAdd<V>(a0, x0, u0);
+              a1 = Lanes.mulAdd<V>(a1, x1, u0);
+              a2 = Lanes.mulAdd<V>(a2, x2, u0);
+              a3 = Lanes.mulAdd<V>(a3, x3, u0);
+              a0 = Lanes.mulAdd<V>(a0, x1, u1);
+              a1 = Lanes.mulAdd<V>(a1, x2, u1);
+              a2 = Lanes.mulAdd<V>(a2, x3, u1);
+              a3 = Lanes.mulAdd<V>(a3, x4, u1);
+              if (pair) {
+                b0 = Lanes.mulAdd<V>(b0, y0, v0);
+                b1 = Lanes.mulAdd<V>(b1, y1, v0);
+                b2 = Lanes.mulAdd<V>(b2, y2, v0);
+                b3 = Lanes.mulAdd<V>(b3, y3, v0);
+                b0 = Lanes.mulAdd<V>(b0, y1, v1);
+                b1 = Lanes.mulAdd<V>(b1, y2, v1);
+                b2 = Lanes.mulAdd<V>(b2, y3, v1);
+                b3 = Lanes.mulAdd<V>(b3, y4, v1);
+              }
+              row += srcAcross - 4 * p1;
+              weights += wAcross - 1 * q1;
+            } while (--k);
+          }
+          if (!three && first1 >= 0) {
+            let row = src + c + src1;
+            let weights = wFirst + c + w1;
+            let k = across;
+            do {
+              const u0 = load<V>(weights);
+              const v0 = pair ? load<V>(weights, sizeof<V>()) : u0;
+              const x0 = load<V>(row);
+              const y0 = pair ? load<V>(row, sizeof<V>()) : x0;
+              row += p1;
+              const x1 = load<V>(row);
+              const y1 = pair ? load<V>(row, sizeof<V>()) : x1;
+              row += p1;
+              const x2 = load<V>(row);
+              const y2 = pair ? load<V>(row, sizeof<V>()) : x2;
+              row += p1;
+              const x3 = load<V>(row);
+              const y3 = pair ? load<V>(row, sizeof<V>()) : x3;
+              a0 = Lanes.mulAdd<V>(a0, x0, u0);
+              a1 = Lanes.mulAdd<V>(a1, x1, u0);
+              a2 = Lanes.mulAdd<V>(a2, x2, u0);
+              a3 = Lanes.mulAdd<V>(a3, x3, u0);
+              if (pair) {
+                b0 = Lanes.mulAdd<V>(b0, y0, v0);
+                b1 = Lanes.mulAdd<V>(b1, y1, v0);
+                b2 = Lanes.mulAdd<V>(b2, y2, v0);
+                b3 = Lanes.mulAdd<V>(b3, y3, v0);
+              }
+              row += srcAcross - 3 * p1;
+              weights += wAcross;
+            } while (--k);
+          }
+          if (clips) {
+            a0 = Lanes.clip<V>(a0, low, high);
+            a1 = Lanes.clip<V>(a1, low, high);
+            a2 = Lanes.clip<V>(a2, low, high);
+            a3 = Lanes.clip<V>(a3, low, high);
+            if (pair) {
+              b0 = Lanes.clip<V>(b0, low, high);
+              b1 = Lanes.clip<V>(b1, low, high);
+              b2 = Lanes.clip<V>(b2, low, high);
+              b3 = Lanes.clip<V>(b3, low, high);
+            }
+          }
+          let to = out + c;
+          if (!skip) {
+            store<V>(to, a0);
+            if (pair) store<V>(to, b0, sizeof<V>());
+          }
+          to += outStep;
+          if (skip < 2) {
+            store<V>(to, a1);
+            if (pair) store<V>(to, b1, sizeof<V>());
+          }
+          to += outStep;
+          if (skip < 3) {
+            store<V>(to, a2);
+            if (pair) store<V>(to, b2, sizeof<V>());
+          }
+          to += outStep;
+          store<V>(to, a3);
+          if (pair) store<V>(to, b3, sizeof<V>());
+        }
+        out += TILE * outStep;
+        init += TILE * initStep;
+        src += TILE * p1;
+        left -= TILE;
+      } while (left);
+      block = stop;
+    } while (block < bytes);
   }
-}
-
-/** n outputs, one by one: four registers of channels at a time, then one, then single channels. */
-function singles(
-  out: usize,
-  outStep: i32,
-  init: usize,
-  initStep: i32,
-  src: usize,
-  srcStep: i32,
-  w: usize,
-  n: i32,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): void {
-  for (; n > 0; n--) {
-    let c = 0;
-    if (ASC_FEATURE_SIMD) {
-      c = fours<v128>(out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-      c = ones<v128>(c, out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-    } else {
-      c = fours<f32>(out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-    }
-    ones<f32>(c, out, init, src, w, tapsH, tapsW, srcRow, srcTap, wRow, wTap, bytes, low, high);
-    out += outStep;
-    src += srcStep;
-    if (init) init += initStep;
-  }
-}
-
-/** One output, four registers of channels at a time, while there are four; returns the bytes done. */
-function fours<V>(
-  out: usize,
-  init: usize,
-  src: usize,
-  w: usize,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): i32 {
-  const bottom = Lanes.splat<V>(low);
-  const top = Lanes.splat<V>(high);
-  let c = 0;
-  for (; c + 4 * <i32>sizeof<V>() <= bytes; c += 4 * <i32>sizeof<V>()) {
-    let a0 = Lanes.splat<V>(0);
-    let a1 = a0;
-    let a2 = a0;
-    let a3 = a0;
-    if (init) {
-      a0 = load<V>(init + c);
-      a1 = load<V>(init + c, sizeof<V>());
-      a2 = load<V>(init + c, 2 * sizeof<V>());
-      a3 = load<V>(init + c, 3 * sizeof<V>());
-    }
-    let row = src + c;
-    let weights = w + c;
-    for (let ky = tapsH; ky > 0; ky--) {
-      let s = row;
-      let tap = weights;
-      for (let kx = tapsW; kx > 0; kx--) {
-        a0 = Lanes.mulAdd<V>(a0, load<V>(s), load<V>(tap));
-        a1 = Lanes.mulAdd<V>(a1, load<V>(s, sizeof<V>()), load<V>(tap, sizeof<V>()));
-        a2 = Lanes.mulAdd<V>(a2, load<V>(s, 2 * sizeof<V>()), load<V>(tap, 2 * sizeof<V>()));
-        a3 = Lanes.mulAdd<V>(a3, load<V>(s, 3 * sizeof<V>()), load<V>(tap, 3 * sizeof<V>()));
-        s += srcTap;
-        tap += wTap;
-      }
-      row += srcRow;
-      weights += wRow;
-    }
-    store<V>(out + c, Lanes.clip<V>(a0, bottom, top));
-    store<V>(out + c, Lanes.clip<V>(a1, bottom, top), sizeof<V>());
-    store<V>(out + c, Lanes.clip<V>(a2, bottom, top), 2 * sizeof<V>());
-    store<V>(out + c, Lanes.clip<V>(a3, bottom, top), 3 * sizeof<V>());
-  }
-  return c;
-}
-
-/** One output, one register of channels at a time, from byte c while there is one; returns the bytes done. */
-function ones<V>(
-  c: i32,
-  out: usize,
-  init: usize,
-  src: usize,
-  w: usize,
-  tapsH: i32,
-  tapsW: i32,
-  srcRow: i32,
-  srcTap: i32,
-  wRow: i32,
-  wTap: i32,
-  bytes: i32,
-  low: f32,
-  high: f32,
-): i32 {
-  for (; c + <i32>sizeof<V>() <= bytes; c += <i32>sizeof<V>()) {
-    let sum = init ? load<V>(init + c) : Lanes.splat<V>(0);
-    let row = src + c;
-    let weights = w + c;
-    for (let ky = tapsH; ky > 0; ky--) {
-      let s = row;
-      let tap = weights;
-      for (let kx = tapsW; kx > 0; kx--) {
-        sum = Lanes.mulAdd<V>(sum, load<V>(s), load<V>(tap));
-        s += srcTap;
-        tap += wTap;
-      }
-      row += srcRow;
-      weights += wRow;
-    }
-    store<V>(out + c, Lanes.clip<V>(sum, Lanes.splat<V>(low), Lanes.splat<V>(high)));
-  }
-  return c;
 }

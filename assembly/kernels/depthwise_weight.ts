@@ -1,23 +1,19 @@
 /**
  * Weight gradient of the depthwise convolution, for all channels or for a list of them.
  *
- * The work is cut into one row of the kernel (ky), up to 3 or 7 of its taps, some channels, and a band of output rows:
- * then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache from
- * one ky and one register to the next. Two forms:
+ * The work is cut into one row of the kernel (ky), 2 or 3 of its taps, two registers of channels, and a band of output
+ * rows: then all sums stay in registers, and what the channels of one cache line touch stays in the first-level cache
+ * from one ky and one register to the next. Positions whose taps are all inside the image take no test:
  *
- *   pair     two registers, 8 neighbouring channels (scalar: any 2 channels): 2 x up to 3 sums, a load of dy and one
- *            of x for each tap. Positions whose taps are all inside the image take no test.
+ *     a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
+ *     b0..b2 += the same of the second register
  *
- *              a0..a2 += dy[oy, ox] * x[iy, ix .. ix + 2]      ix = ox * stride - pad + kx
- *
- *   gather   one register of any 4 channels, filled lane by lane, so that a sparse list pays for itself only. A
- *            register of x is worth more uses the dearer it is: a window of up to 7 columns slides along the image,
- *            one new column a step, `stride` steps to the next ox. A column outside the image is a zero in it.
- *
- *              a0..a6 += dy[oy, ox] * (x0 x1 x2 x3 x4 x5 x6) <- next column
- *
- * Both add a channel's products in the same order, so which of them is used never shows.
+ * Scalar: a register is one channel, any two of the list are a pair. SIMD: eight neighbouring channels are a pair; those
+ * of a list that are no neighbours are packed first (depthwise_packed.ts). All add a channel's products in the same
+ * order, so which of them is used never shows.
  */
+import { packed, packs } from './depthwise_packed';
+import { addSums, SUMS, sums } from './depthwise_sums';
 import { Geometry } from './geometry';
 import { Lanes } from './math';
 
@@ -39,7 +35,7 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
       const at = dw + j * filter;
       const first = offset(channels, j);
       if (ASC_FEATURE_SIMD) {
-        // Which of the next eight channels are wanted. From four on, computing all eight costs less than a gather.
+        // Which of the next eight channels are wanted. From four on, computing all eight costs less than to pack them.
         let wanted = 0;
         let count = 0;
         while (count < 8 && j + count < n) {
@@ -48,13 +44,27 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
           wanted |= 1 << lane;
           count++;
         }
-        if (count > 3 && first + 32 <= g.inC << 2) {
+        if (count > 3 && g.kernelH * g.kernelW <= SUMS && first + 32 <= g.inC << 2) {
           pair<v128>(at, dy + first, x + first, g, 16, wanted, oy, oyEnd);
+          const area = g.kernelH * g.kernelW;
+          addSums(addSums(at, sums, area, wanted & 15), sums + (SUMS << 4), area, wanted >> 4);
           j += count;
           continue;
         }
-        if (j + 3 <= n) {
-          gather(at, dy + first, x + first, g, channels, j, min(4, n - j), oy, oyEnd);
+        if (packs(g, oyEnd - oy)) {
+          const last = min(4, n - j) - 1;
+          packed(
+            at,
+            dy + first,
+            x + first,
+            g,
+            offset(channels, j + min(1, last)) - first,
+            offset(channels, j + min(2, last)) - first,
+            offset(channels, j + last) - first,
+            (2 << last) - 1,
+            oy,
+            oyEnd,
+          );
           j += 4;
           continue;
         }
@@ -79,53 +89,14 @@ function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, wanted
   let kx = 0;
   while (kx < g.kernelW) {
     const left = g.kernelW - kx;
-    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers.
+    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers. Of
+    // a kernel of one column the second tap is thrown away.
     if (left == 3 || left >= 5) {
       Taps.pair<V>(3, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
       kx += 3;
-    } else if (left >= 2) {
+    } else {
       Taps.pair<V>(2, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
       kx += 2;
-    } else {
-      Taps.pair<V>(1, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
-      kx += 1;
-    }
-  }
-}
-
-/** Any `count` channels, up to four, from row j of the list. dw: [count][kernelH][kernelW] */
-function gather(
-  dw: usize,
-  dy: usize,
-  x: usize,
-  g: Geometry,
-  channels: usize,
-  j: i32,
-  count: i32,
-  oy: i32,
-  oyEnd: i32,
-): void {
-  // Offsets of lanes 1 to 3 from lane 0; a lane that is not wanted repeats the last, and is not stored.
-  const first = offset(channels, j);
-  const o1 = offset(channels, j + min(1, count - 1)) - first;
-  const o2 = offset(channels, j + min(2, count - 1)) - first;
-  const o3 = offset(channels, j + count - 1) - first;
-  const wanted = (1 << count) - 1;
-  let kx = 0;
-  while (kx < g.kernelW) {
-    const left = g.kernelW - kx;
-    if (left >= 7) {
-      Taps.gather(7, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 7;
-    } else if (left >= 5) {
-      Taps.gather(5, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 5;
-    } else if (left >= 3) {
-      Taps.gather(3, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 3;
-    } else {
-      Taps.gather(1, dw, dy, x, g, o1, o2, o3, wanted, oy, oyEnd, kx);
-      kx += 1;
     }
   }
 }
@@ -172,17 +143,44 @@ class Taps {
         let ox = 0;
         while (ox < outW) {
           if (ox == start) {
+            if (!isVector<V>() && g.strideW == 1) {
+              // Two positions a turn: few operations of an interpreter for each product.
+              const p2 = 2 * pixel;
+              const p3 = 3 * pixel;
+              for (; ox < end - 1; ox += 2) {
+                let d0 = load<V>(gradient);
+                let d1 = load<V>(gradient + pixel);
+                let x0 = load<V>(from);
+                let x1 = load<V>(from + pixel);
+                let x2 = load<V>(from + p2);
+                let x3 = taps > 2 ? load<V>(from + p3) : x0;
+                a0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a0, x0, d0), x1, d1);
+                a1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a1, x1, d0), x2, d1);
+                if (taps > 2) a2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(a2, x2, d0), x3, d1);
+                const at = from + other;
+                const to = gradient + other;
+                d0 = load<V>(to);
+                d1 = load<V>(to + pixel);
+                x0 = load<V>(at);
+                x1 = load<V>(at + pixel);
+                x2 = load<V>(at + p2);
+                x3 = taps > 2 ? load<V>(at + p3) : x0;
+                b0 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b0, x0, d0), x1, d1);
+                b1 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b1, x1, d0), x2, d1);
+                if (taps > 2) b2 = Lanes.mulAdd<V>(Lanes.mulAdd<V>(b2, x2, d0), x3, d1);
+                from += p2;
+                gradient += p2;
+              }
+            }
             for (; ox < end; ox++) {
               const d = load<V>(gradient);
               const e = load<V>(gradient + other);
               let at = from;
               a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
               b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
-              if (taps > 1) {
-                at += pixel;
-                a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
-                b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
-              }
+              at += pixel;
+              a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+              b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
               if (taps > 2) {
                 at += pixel;
                 a2 = Lanes.mulAdd<V>(a2, load<V>(at), d);
@@ -201,12 +199,10 @@ class Taps {
             a0 = Lanes.mulAdd<V>(a0, load<V>(at), d);
             b0 = Lanes.mulAdd<V>(b0, load<V>(at + other), e);
           }
-          if (taps > 1) {
-            at += pixel;
-            if (<u32>++column < <u32>inW) {
-              a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
-              b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
-            }
+          at += pixel;
+          if (<u32>++column < <u32>inW) {
+            a1 = Lanes.mulAdd<V>(a1, load<V>(at), d);
+            b1 = Lanes.mulAdd<V>(b1, load<V>(at + other), e);
           }
           if (taps > 2) {
             at += pixel;
@@ -220,131 +216,27 @@ class Taps {
           ox++;
         }
       }
-      let to = dw + ((ky * g.kernelW + kx) << 2);
-      addPair<V>(to, a0, b0, filter, wanted);
-      if (taps > 1) addPair<V>((to += 4), a1, b1, filter, wanted);
-      if (taps > 2) addPair<V>((to += 4), a2, b2, filter, wanted);
+      const tap = ky * g.kernelW + kx;
+      Taps.put<V>(dw, tap, a0, b0, filter, wanted > 1);
+      if (taps > 2 || kx + 1 < g.kernelW) Taps.put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
+      if (taps > 2) Taps.put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
     }
   }
 
-  /** Taps kx to kx + taps - 1 of every kernel row, four channels at the offsets 0, o1, o2, o3. */
+  /**
+   * One tap of two registers: added to dw where they are single channels, `filter` bytes apart, the second of them only
+   * if `both`; kept for depthwise_sums.ts else.
+   */
   @inline
-  static gather(
-    taps: i32,
-    dw: usize,
-    dy: usize,
-    x: usize,
-    g: Geometry,
-    o1: i32,
-    o2: i32,
-    o3: i32,
-    wanted: i32,
-    oy: i32,
-    oyEnd: i32,
-    kx: i32,
-  ): void {
-    const zero = f32x4.splat(0);
-    const pixel = g.inC << 2;
-    const inW = g.inW;
-    const outW = g.outW;
-    const stride = g.strideW;
-    const filter = (g.kernelH * g.kernelW) << 2;
-    for (let ky = 0; ky < g.kernelH; ky++) {
-      let a0 = zero;
-      let a1 = zero;
-      let a2 = zero;
-      let a3 = zero;
-      let a4 = zero;
-      let a5 = zero;
-      let a6 = zero;
-      for (let row = oy; row < oyEnd; row++) {
-        const iy = row * g.strideH - g.padTop + ky;
-        if (<u32>iy >= <u32>g.inH) continue;
-        // A window of n columns ends at x6, the newest, and starts at x(7 - n).
-        let x0 = zero;
-        let x1 = zero;
-        let x2 = zero;
-        let x3 = zero;
-        let x4 = zero;
-        let x5 = zero;
-        let x6 = zero;
-        let column = kx - g.padLeft;
-        let from = x + (iy * inW + column) * pixel;
-        let gradient = dy + row * outW * pixel;
-        let steps = taps;
-        for (let ox = 0; ox < outW; ox++) {
-          do {
-            if (taps > 6) x0 = x1;
-            if (taps > 5) x1 = x2;
-            if (taps > 4) x2 = x3;
-            if (taps > 3) x3 = x4;
-            if (taps > 2) x4 = x5;
-            if (taps > 1) x5 = x6;
-            x6 = <u32>column < <u32>inW ? Taps.lanes(from, o1, o2, o3) : zero;
-            column++;
-            from += pixel;
-          } while (--steps);
-          steps = stride;
-          const d = Taps.lanes(gradient, o1, o2, o3);
-          gradient += pixel;
-          if (taps > 6) a0 = Lanes.mulAdd<v128>(a0, x0, d);
-          if (taps > 5) a1 = Lanes.mulAdd<v128>(a1, x1, d);
-          if (taps > 4) a2 = Lanes.mulAdd<v128>(a2, x2, d);
-          if (taps > 3) a3 = Lanes.mulAdd<v128>(a3, x3, d);
-          if (taps > 2) a4 = Lanes.mulAdd<v128>(a4, x4, d);
-          if (taps > 1) a5 = Lanes.mulAdd<v128>(a5, x5, d);
-          a6 = Lanes.mulAdd<v128>(a6, x6, d);
-        }
-      }
-      let to = dw + ((ky * g.kernelW + kx + taps - 1) << 2);
-      addLanes(to, a6, filter, wanted);
-      if (taps > 1) addLanes((to -= 4), a5, filter, wanted);
-      if (taps > 2) addLanes((to -= 4), a4, filter, wanted);
-      if (taps > 3) addLanes((to -= 4), a3, filter, wanted);
-      if (taps > 4) addLanes((to -= 4), a2, filter, wanted);
-      if (taps > 5) addLanes((to -= 4), a1, filter, wanted);
-      if (taps > 6) addLanes((to -= 4), a0, filter, wanted);
+  static put<V>(dw: usize, tap: i32, a: V, b: V, filter: i32, both: bool): void {
+    if (isVector<V>()) {
+      const to = sums + (tap << 4);
+      store<V>(to, a);
+      store<V>(to, b, SUMS << 4);
+    } else {
+      const to = dw + (tap << 2);
+      store<f32>(to, load<f32>(to) + a);
+      if (both) store<f32>(to + filter, load<f32>(to + filter) + b);
     }
   }
-
-  /** Four channels of one position: one load where they are neighbours. */
-  @inline
-  static lanes(at: usize, o1: i32, o2: i32, o3: i32): v128 {
-    if (o3 == 12) return v128.load(at);
-    let lanes = v128.load32_zero(at);
-    lanes = v128.load32_lane(at + o1, lanes, 1);
-    lanes = v128.load32_lane(at + o2, lanes, 2);
-    return v128.load32_lane(at + o3, lanes, 3);
-  }
-}
-
-/** Adds the wanted lanes of two registers to their channels' filters, which are `filter` bytes apart. */
-function addPair<V>(dw: usize, a: V, b: V, filter: i32, wanted: i32): void {
-  if (isVector<V>()) {
-    addLanes(addLanes(dw, a, filter, wanted), b, filter, wanted >> 4);
-  } else {
-    store<f32>(dw, load<f32>(dw) + a);
-    if (wanted & 2) store<f32>(dw + filter, load<f32>(dw + filter) + b);
-  }
-}
-
-/** Adds the lanes whose bit is set in `wanted` to the filters from dw on; returns the place of the next filter. */
-function addLanes(dw: usize, sums: v128, filter: i32, wanted: i32): usize {
-  if (wanted & 1) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 0));
-    dw += filter;
-  }
-  if (wanted & 2) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 1));
-    dw += filter;
-  }
-  if (wanted & 4) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 2));
-    dw += filter;
-  }
-  if (wanted & 8) {
-    store<f32>(dw, load<f32>(dw) + f32x4.extract_lane(sums, 3));
-    dw += filter;
-  }
-  return dw;
 }

@@ -5,40 +5,44 @@
  *
  *                     rows i            columns j        k                 a(i, k)       b(k, j)
  *   forward           pixels            output channels  input channels    x[i][k]       w[j][k]
+ *     few pixels      output channels   pixels           input channels    w[i][k]       x[j][k]
  *   input gradient    pixels            input channels   output channels   dy[i][k]      w[k][j]
  *   weight gradient   output channels   input channels   pixels            dy[k][row(i)] x[k][j]
  *
- * A tile of the result is held in registers: 4 x 8 in SIMD (8 vectors of sums, 2 of b, 1 of a: 16 registers are
- * enough), 2 x 4 without. What a tile reads of b lies as a panel, as many columns as the tile is wide:
+ * A tile of the result is held in registers (tile.ts): 4 x 8 in SIMD, 4 x 4 for the last columns, 2 x 4 without SIMD.
+ * What a tile reads of b lies as a panel, as many columns as the tile is wide:
  *
  *          j0      j0 + 8            b, K_BLOCK rows at a time, is copied into a panel in scratch, padded with zeros
  *        +---+---+---+-+             where the columns end. So a tile reads it in sequence, whatever the layout of b
  *   k0   |   |###|   |.|             (a direct read at a stride of a power of two would also fall into few sets of
- *        |   |###|   |.|             the cache). Few rows don't repay the copy: then b is read where it lies.
- *        +---+---+---+-+
+ *        |   |###|   |.|             the cache). Few rows don't repay the copy: then b is read where it lies, or, in a
+ *        +---+---+---+-+             forward pass, where a column lies along k, a and b change places. Without SIMD,
+ *                                    the panel of a forward pass is of columns (tile.ts), and other b isn't copied.
  *
  * a is read where it lies, by a pointer a row and a stride along k, so that a list of channels costs nothing.
- * A tile that isn't filled, by rows or by columns, goes over a copy in scratch, so that nothing outside c is written;
- * a missing fourth row repeats the third. One or two rows go one by one.
+ * Tiles that aren't filled, by rows or by columns, and those of a transposed result go over a copy in scratch, so that
+ * nothing outside c is written; a missing row repeats the one before.
  *
  * Every sum starts at `start` and adds its products in the order of k, in both binaries and whatever the tile: scalar
  * and SIMD give the same bits.
  */
 
-import { row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4, tiles_4x8 } from './tile';
+import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4 } from './tile';
+import { tiles_4x4, tiles_4x8 } from './tile_simd';
 
-/** Rows of b in a panel: 8 KB in SIMD, which leaves the first-level cache room for rows of a. */
-const K_BLOCK: i32 = 256;
-/** Up to so many rows, b is read where it lies. */
-const DIRECT_ROWS: i32 = 2 * TILE_ROWS;
+/** Up to so many rows, b is read where it lies; without SIMD always, as the copy would cost more than the cache does. */
+const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 16 : i32.MAX_VALUE;
 
-/** Scratch: starts of a panel's columns | copy of a tile at the edge | panel. */
+/** Scratch: starts of a panel's columns | copy of tiles at the edge | panel. */
 const EDGE: usize = 32;
-const PANEL: usize = EDGE + 128;
+const EDGE_BYTES: i32 = 256;
+const PANEL: usize = EDGE + <usize>EDGE_BYTES;
 
 /** Bytes of scratch that a product over `depth` steps of k needs. */
 export function gemm_scratch(depth: i32): i32 {
-  return <i32>PANEL + min(depth, K_BLOCK) * TILE_COLUMNS * 4;
+  const steps = min(depth, K_BLOCK);
+  if (!ASC_FEATURE_SIMD) return <i32>PANEL + (TILE_COLUMNS - 1) * <i32>COLUMN_BYTES + steps * 4;
+  return <i32>PANEL + steps * TILE_COLUMNS * 4;
 }
 
 /**
@@ -53,111 +57,219 @@ export function gemm(
   b: usize, bRow: usize, bStep: usize,
   bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
 ): void {
-  const edge = scratch + EDGE;
+  // What is copied: of b, an element for every `rows` products; of a transposed result, one for every `depth` products.
+  if (ASC_FEATURE_SIMD && bStep != 4 && rows < min(depth, K_BLOCK) && 2 * rows <= columns)
+    product(c, 4, cRow, columns, rows, depth, b, bStep, bRow, 0, a, aStep, aRow, bias, accumulate, low, high, scratch);
+  else product(c, cRow, 4, rows, columns, depth, a, aRow, aStep, list, b, bRow, bStep, bias, accumulate, low, high, scratch);
+}
+
+/** The same with c(i, j) at c + i * cRow + j * cStep. Where cStep is not 4, the bias is one of rows. */
+// biome-ignore format: one matrix a line
+function product(
+  c: usize, cRow: usize, cStep: usize, rows: i32, columns: i32, depth: i32,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  b: usize, bRow: usize, bStep: usize,
+  bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
+): void {
   for (let k0 = 0; k0 < depth; k0 += K_BLOCK) {
     const steps = min(depth - k0, K_BLOCK);
     const resume = accumulate || k0 > 0;
     const last = k0 + steps == depth;
-    const floor: f32 = last ? low : -Infinity;
-    const ceiling: f32 = last ? high : Infinity;
     const block = a + <usize>k0 * aStep;
     for (let j0 = 0; j0 < columns; j0 += TILE_COLUMNS) {
       const width = min(columns - j0, TILE_COLUMNS);
-      const whole = width == TILE_COLUMNS;
       let panel = b + <usize>k0 * bRow + <usize>j0 * bStep;
       let panelRow = bRow;
-      if (rows > DIRECT_ROWS || !whole || bStep != 4) {
-        pack(scratch + PANEL, panel, bRow, bStep, steps, width);
-        panel = scratch + PANEL;
-        panelRow = TILE_COLUMNS * 4;
+      const inColumns = !ASC_FEATURE_SIMD && bRow == 4 && aStep == 4 && !list;
+      if (inColumns || rows > DIRECT_ROWS || bStep != 4 || width != tile_width(width)) {
+        panelRow = pack(scratch, panel, bRow, bStep, steps, width, inColumns);
+        panel = panel_of(scratch);
       }
-      if (!resume) {
-        for (let j = 0; j < TILE_COLUMNS; j++) {
-          const start: f32 = bias && j < width ? load<f32>(bias + ((<usize>(j0 + j)) << 2)) : 0;
-          store<f32>(scratch + ((<usize>j) << 2), start);
-        }
+      let starts: usize = bias;
+      if (cStep == 4) {
+        if (!resume) start_columns(scratch, bias ? bias + ((<usize>j0) << 2) : 0, width);
+        starts = 0;
       }
-      let at = c + ((<usize>j0) << 2);
-      for (let i = 0; i < rows; ) {
-        let count = rows - i;
-        if (count < 3 && count < TILE_ROWS) count = 1;
-        else if (!whole) count = min(count, TILE_ROWS);
-        else if (count > TILE_ROWS) count &= -TILE_ROWS;
-        const inside = whole && (count == 1 || count >= TILE_ROWS);
-        let to = at;
-        let toRow = cRow;
-        if (!inside) {
-          to = edge;
-          toRow = TILE_COLUMNS * 4;
-          if (resume) copy_rows(to, toRow, at, cRow, count, width);
-        }
-        const start = resume ? to : scratch;
-        const startRow: usize = resume ? toRow : 0;
-        if (count == 1) {
-          tile_of_one(to, start, row(block, aRow, list, i), aStep, panel, panelRow, steps, floor, ceiling);
-        } else if (ASC_FEATURE_SIMD) {
-          tiles_4x8(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
-        } else {
-          tiles_2x4(to, toRow, i, count, start, startRow, block, aRow, aStep, list, panel, panelRow, steps, floor, ceiling);
-        }
-        if (!inside) copy_rows(at, cRow, to, toRow, count, width);
-        i += count;
-        at += <usize>count * cRow;
-      }
+      // biome-ignore format: one matrix a line
+      rows_times_panel(
+        c + <usize>j0 * cStep, cRow, cStep, rows, width,
+        block, aRow, aStep, list,
+        panel, panelRow, steps, 1, 0, 0,
+        starts, resume, last ? low : -Infinity, last ? high : Infinity, scratch,
+      );
     }
   }
 }
 
-/** Copies [rows][width] floats from one row stride to another. */
-function copy_rows(to: usize, toRow: usize, from: usize, fromRow: usize, rows: i32, width: i32): void {
-  for (let i = 0; i < rows; i++) {
-    for (let j: usize = 0; j < (<usize>width) << 2; j += 4) store<f32>(to + j, load<f32>(from + j));
+/** Where a panel lies in scratch. */
+export function panel_of(scratch: usize): usize {
+  return scratch + PANEL;
+}
+
+/** Columns of the tiles that a panel of `width` columns is for. */
+function tile_width(width: i32): i32 {
+  return ASC_FEATURE_SIMD && width <= 4 ? 4 : TILE_COLUMNS;
+}
+
+/** What the sums of a panel's columns start at: bias [width], or zero. */
+export function start_columns(scratch: usize, bias: usize, width: i32): void {
+  for (let j = 0; j < TILE_COLUMNS; j++)
+    store<f32>(scratch + ((<usize>j) << 2), bias && j < width ? load<f32>(bias + ((<usize>j) << 2)) : 0);
+}
+
+/**
+ * All rows of a, times one panel. c, a and list as in `product`, but a row of a is `runs` runs of `steps` floats each, and
+ * from the end of one to the next it is aJump bytes in a and bJump in the panel. The sums start at what
+ * `start_columns` left in scratch; with `starts`, at starts [rows]; or at c, to resume.
+ */
+// biome-ignore format: one matrix a line
+export function rows_times_panel(
+  c: usize, cRow: usize, cStep: usize, rows: i32, width: i32,
+  a: usize, aRow: usize, aStep: usize, list: usize,
+  panel: usize, panelRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize,
+  starts: usize, resume: bool, low: f32, high: f32, scratch: usize,
+): void {
+  const edge = scratch + EDGE;
+  const tile = tile_width(width);
+  const edgeRow = (<usize>tile) << 2;
+  const narrow = ASC_FEATURE_SIMD && tile != TILE_COLUMNS;
+  const whole = width == tile && cStep == 4;
+  for (let i = 0; i < rows; ) {
+    let count = rows - i;
+    if (count >= TILE_ROWS) count &= -TILE_ROWS;
+    else if (count < 3 && !narrow) count = 1;
+    const inside = whole && (count >= TILE_ROWS || (count == 1 && !narrow));
+    if (!inside) count = min(count, EDGE_BYTES / 4 / tile);
+    const to = inside ? c : edge;
+    const toRow = inside ? cRow : edgeRow;
+    let start = scratch;
+    let startRow: usize = 0;
+    if (resume) {
+      start = to;
+      startRow = toRow;
+      if (!inside) copy_tiles(edge, edgeRow, 4, c, cRow, cStep, count, width);
+    } else if (ASC_FEATURE_SIMD && starts) {
+      start = edge;
+      startRow = edgeRow;
+      for (let r = 0; r < count; r++) {
+        const value = v128.load32_splat(starts + ((<usize>(i + r)) << 2));
+        v128.store(edge + <usize>r * edgeRow, value);
+        if (!narrow) v128.store(edge + <usize>r * edgeRow, value, 16);
+      }
+    }
+    // biome-ignore format: one matrix a line
+    if (!ASC_FEATURE_SIMD && panelRow == 4) {
+      if (count == 1) tile_of_one<Columns>(to, start, a + <usize>i * aRow, aStep, panel, panelRow, steps, runs, aJump, bJump, low, high);
+      else tiles_2x4<Columns>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else if (count == 1 && !narrow) {
+      tile_of_one<Rows>(to, start, row(a, aRow, list, i), aStep, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else if (ASC_FEATURE_SIMD && narrow) {
+      tiles_4x4(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else if (ASC_FEATURE_SIMD) {
+      tiles_4x8(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    } else {
+      tiles_2x4<Rows>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+    }
+    if (!inside) copy_tiles(c, cRow, cStep, edge, edgeRow, 4, count, width);
+    i += count;
+    c += <usize>count * cRow;
+  }
+}
+
+/** Copies [rows][width] floats from one layout to another. */
+// biome-ignore format: one matrix a line
+function copy_tiles(
+  to: usize, toRow: usize, toStep: usize,
+  from: usize, fromRow: usize, fromStep: usize,
+  rows: i32, width: i32,
+): void {
+  if (ASC_FEATURE_SIMD) {
+    if (toRow == 4 && fromStep == 4 && ((rows | width) & 3) == 0) {
+      for (; rows > 0; rows -= 4) {
+        for (let j: usize = 0; j < <usize>width; j += 4) transpose_4x4(to + j * toStep, toStep, from + (j << 2), fromRow);
+        to += 16;
+        from += 4 * fromRow;
+      }
+      return;
+    }
+  }
+  for (; rows > 0; rows--) {
+    let u = to;
+    let v = from;
+    for (let j = width; j > 0; j--) {
+      store<f32>(u, load<f32>(v));
+      u += toStep;
+      v += fromStep;
+    }
     to += toRow;
     from += fromRow;
   }
 }
 
-/** Copies [steps][width] of b into panel [steps][TILE_COLUMNS], zeros behind the width. */
-function pack(panel: usize, b: usize, bRow: usize, bStep: usize, steps: i32, width: i32): void {
-  if (ASC_FEATURE_SIMD) {
-    if (width == TILE_COLUMNS && bStep == 4) {
-      for (; steps > 0; steps--) {
-        v128.store(panel, v128.load(b));
-        v128.store(panel, v128.load(b, 16), 16);
-        panel += 32;
-        b += bRow;
-      }
-      return;
-    }
-    if (width == TILE_COLUMNS && bRow == 4) {
-      for (; steps >= 4; steps -= 4) {
-        transpose_4x4(panel, b, bStep);
-        transpose_4x4(panel + 16, b + 4 * bStep, bStep);
-        panel += 128;
-        b += 16;
-      }
-    }
+/**
+ * Copies [steps][width] of b into the panel, filled up to the tile's width. Without SIMD, `columns` says that it is one of
+ * columns. Returns the bytes from one step of k to the next.
+ */
+// biome-ignore format: one matrix a line
+export function pack(
+  scratch: usize, b: usize, bRow: usize, bStep: usize, steps: i32, width: i32, columns: bool,
+): usize {
+  let panel = panel_of(scratch);
+  if (!ASC_FEATURE_SIMD && columns) {
+    for (let j = 0; j < TILE_COLUMNS; j++)
+      memory.copy(panel + <usize>j * COLUMN_BYTES, b + <usize>min(j, width - 1) * bStep, (<usize>steps) << 2);
+    return 4;
   }
-  for (let j = 0; j < TILE_COLUMNS; j++) {
-    let to = panel + ((<usize>j) << 2);
-    if (j < width) {
-      let from = b + <usize>j * bStep;
+  const panelRow = (<usize>tile_width(width)) << 2;
+  const end = panel + panelRow;
+  if (ASC_FEATURE_SIMD && width >= 4 && (bStep == 4 || bRow == 4)) {
+    const fours = width & -4;
+    let to = panel;
+    let from = b;
+    let k = steps;
+    if (bStep == 4) {
+      for (; k > 0; k--) {
+        v128.store(to, v128.load(from));
+        if (fours == 8) v128.store(to, v128.load(from, 16), 16);
+        to += panelRow;
+        from += bRow;
+      }
+    } else {
+      for (; k >= 4; k -= 4) {
+        transpose_4x4(to, panelRow, from, bStep);
+        if (fours == 8) transpose_4x4(to + 16, panelRow, from + 4 * bStep, bStep);
+        to += 4 * panelRow;
+        from += 16;
+      }
+      copy_tiles(to, 4, panelRow, from, bStep, 4, fours, k);
+    }
+    panel += (<usize>fours) << 2;
+    b += <usize>fours * bStep;
+    width -= fours;
+  }
+  for (; panel < end; panel += 4) {
+    let to = panel;
+    if (width > 0) {
+      let from = b;
       for (let k = steps; k > 0; k--) {
         store<f32>(to, load<f32>(from));
-        to += TILE_COLUMNS * 4;
+        to += panelRow;
         from += bRow;
       }
     } else {
       for (let k = steps; k > 0; k--) {
         store<f32>(to, 0);
-        to += TILE_COLUMNS * 4;
+        to += panelRow;
       }
     }
+    b += bStep;
+    width--;
   }
+  return panelRow;
 }
 
-/** to[k][j] = from[j][k] of 4 x 4 floats, at a row stride of a panel and of fromRow. */
-function transpose_4x4(to: usize, from: usize, fromRow: usize): void {
+/** to[k][j] = from[j][k] of 4 x 4 floats. */
+function transpose_4x4(to: usize, toRow: usize, from: usize, fromRow: usize): void {
   const r0 = v128.load(from);
   const r1 = v128.load(from + fromRow);
   const r2 = v128.load(from + 2 * fromRow);
@@ -167,7 +279,10 @@ function transpose_4x4(to: usize, from: usize, fromRow: usize): void {
   const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
   const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
   v128.store(to, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
-  v128.store(to, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), 32);
-  v128.store(to, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), 64);
-  v128.store(to, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), 96);
+  to += toRow;
+  v128.store(to, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+  to += toRow;
+  v128.store(to, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+  to += toRow;
+  v128.store(to, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
 }

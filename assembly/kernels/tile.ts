@@ -1,8 +1,14 @@
 /**
- * The inner loops of the matrix product (gemm.ts): a tile of the result in registers, a panel of b, rows of a.
+ * The inner loops of the matrix product (gemm.ts): a tile of the result in registers, a panel of b, rows of a. Those with
+ * SIMD are in tile_simd.ts.
+ *
+ *                 t0  t1  t2  t3       a step of k: four columns of the panel (eight in SIMD) times
+ *         s = a0  +=  +=  +=  +=       two rows of a (four in SIMD)
+ *         s = a1  +=  +=  +=  +=
  *
  * c, start: rows of TILE_COLUMNS floats at the strides cRow, startRow (0: one start for all rows).
- * a: row(i) begins at a + row(i) * aRow and goes on by aStep; panel: [steps] rows of TILE_COLUMNS floats, bRow apart.
+ * a: row(i) begins at a + row(i) * aRow and goes on by aStep; panel: rows of TILE_COLUMNS floats, bRow apart.
+ * k goes through `runs` runs of `steps`; from the end of one to the next, a jumps aJump bytes, the panel bJump.
  * Sums are clipped to [low, high], or left as they are where low is -Infinity.
  */
 
@@ -10,99 +16,51 @@
 export const TILE_ROWS: i32 = ASC_FEATURE_SIMD ? 4 : 2;
 export const TILE_COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 4;
 
+/** Steps of k in a panel: 8 KB in SIMD, which leaves the first-level cache room for rows of a. */
+export const K_BLOCK: i32 = 256;
+/**
+ * How a panel lies. Without SIMD it can also be four columns of b as they are, COLUMN_BYTES apart: then it takes four
+ * calls of memory.copy instead of a loop over elements, and rows of a are without gaps, too (aStep is 4).
+ *
+ *   Rows      t0 t1 t2 t3 | t0 t1 t2 t3 | ...             Columns   t0 t0 t0 ... | t1 t1 t1 ... | t2 ... | t3 ...
+ *
+ * They are types so that offsets are constants in the code, chosen by their size.
+ */
+export type Rows = u32;
+export type Columns = u64;
+export const COLUMN_BYTES: usize = <usize>K_BLOCK * 4;
+
 /** Where row i of a begins: list u16 holds the rows' numbers, or is 0 for rows one after another. */
 export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
   return a + aRow * (list ? <usize>load<u16>(list + ((<usize>i) << 1)) : <usize>i);
 }
 
 /**
- * c[count][8] = clip(start + rows i to i + count of a, times a panel of b). Of a count that is no multiple of 4
- * the last tile is written whole, with rows of no meaning behind.
- * One k a turn: unrolled, V8 spills the sums.
+ * c[count][4] = clip(start + rows i to i + count of a, times a panel of b); count is a multiple of 2.
+ *
+ * Written for interpreters, where an operation costs the same whatever it does: 6 loads and 5 other operations for 8
+ * multiply-adds. Each load is followed by a step of its pointer, over which wasm-opt can't move it to its first use (a
+ * local.tee, which interpreters copy); that it is the last turn is known before the panel's pointer steps, for the
+ * same reason. Eight sums are what V8 keeps in registers; it spills those of larger tiles and of an unrolled loop.
  */
 // biome-ignore format: one matrix a line
-export function tiles_4x8(
+export function tiles_2x4<Layout>(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
 ): void {
-  for (const last = i + count - 1; i <= last; i += 4) {
-    let a0 = row(a, aRow, list, i);
-    let a1 = row(a, aRow, list, min(i + 1, last));
-    let a2 = row(a, aRow, list, min(i + 2, last));
-    let a3 = row(a, aRow, list, min(i + 3, last));
-    let c00 = v128.load(start);
-    let c01 = v128.load(start, 16);
-    start += startRow;
-    let c10 = v128.load(start);
-    let c11 = v128.load(start, 16);
-    start += startRow;
-    let c20 = v128.load(start);
-    let c21 = v128.load(start, 16);
-    start += startRow;
-    let c30 = v128.load(start);
-    let c31 = v128.load(start, 16);
-    start += startRow;
-    let b = panel;
-    let k = steps;
-    do {
-      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0));
-      c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a1);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0));
-      c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a2);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0));
-      c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a3);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0));
-      c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      a0 += aStep;
-      a1 += aStep;
-      a2 += aStep;
-      a3 += aStep;
-      b += bRow;
-    } while (--k);
-    if (low > -Infinity) {
-      const floor = f32x4.splat(low);
-      const ceiling = f32x4.splat(high);
-      c00 = f32x4.pmin(f32x4.pmax(c00, floor), ceiling);
-      c01 = f32x4.pmin(f32x4.pmax(c01, floor), ceiling);
-      c10 = f32x4.pmin(f32x4.pmax(c10, floor), ceiling);
-      c11 = f32x4.pmin(f32x4.pmax(c11, floor), ceiling);
-      c20 = f32x4.pmin(f32x4.pmax(c20, floor), ceiling);
-      c21 = f32x4.pmin(f32x4.pmax(c21, floor), ceiling);
-      c30 = f32x4.pmin(f32x4.pmax(c30, floor), ceiling);
-      c31 = f32x4.pmin(f32x4.pmax(c31, floor), ceiling);
+  const aNext: usize = sizeof<Layout>() == 4 ? aStep : 4;
+  const bNext: usize = sizeof<Layout>() == 4 ? bRow : 4;
+  const run = <usize>(steps - 1) * bNext;
+  let next = a + <usize>i * aRow;
+  for (const after = i + count; i < after; i += 2) {
+    let a0 = next;
+    let a1 = next + aRow;
+    next = a1 + aRow;
+    if (sizeof<Layout>() == 4 && list) {
+      a0 = row(a, aRow, list, i);
+      a1 = row(a, aRow, list, i + 1);
     }
-    v128.store(c, c00);
-    v128.store(c, c01, 16);
-    c += cRow;
-    v128.store(c, c10);
-    v128.store(c, c11, 16);
-    c += cRow;
-    v128.store(c, c20);
-    v128.store(c, c21, 16);
-    c += cRow;
-    v128.store(c, c30);
-    v128.store(c, c31, 16);
-    c += cRow;
-  }
-}
-
-/** The same without SIMD: c[count][4], count is a multiple of 2. */
-// biome-ignore format: one matrix a line
-export function tiles_2x4(
-  c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
-  a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, low: f32, high: f32,
-): void {
-  for (const end = i + count; i < end; i += 2) {
-    let a0 = row(a, aRow, list, i);
-    let a1 = row(a, aRow, list, i + 1);
     let c00 = load<f32>(start);
     let c01 = load<f32>(start, 4);
     let c02 = load<f32>(start, 8);
@@ -114,48 +72,80 @@ export function tiles_2x4(
     let c13 = load<f32>(start, 12);
     start += startRow;
     let b = panel;
-    let k = steps;
-    do {
-      const s0 = load<f32>(a0);
-      const s1 = load<f32>(a1);
-      let t = load<f32>(b);
-      c00 += s0 * t;
-      c10 += s1 * t;
-      t = load<f32>(b, 4);
-      c01 += s0 * t;
-      c11 += s1 * t;
-      t = load<f32>(b, 8);
-      c02 += s0 * t;
-      c12 += s1 * t;
-      t = load<f32>(b, 12);
-      c03 += s0 * t;
-      c13 += s1 * t;
-      a0 += aStep;
-      a1 += aStep;
-      b += bRow;
-    } while (--k);
-    store_clipped(c, c00, c01, c02, c03, low, high);
+    let r = runs;
+    while (true) {
+      let more: bool;
+      const last = b + run;
+      do {
+        const t0 = load<f32>(b);
+        const t1 = load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
+        const t2 = load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
+        const t3 = load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
+        more = b != last;
+        b += bNext;
+        let s = load<f32>(a0);
+        a0 += aNext;
+        c00 += s * t0;
+        c01 += s * t1;
+        c02 += s * t2;
+        c03 += s * t3;
+        s = load<f32>(a1);
+        a1 += aNext;
+        c10 += s * t0;
+        c11 += s * t1;
+        c12 += s * t2;
+        c13 += s * t3;
+      } while (more);
+      if (--r == 0) break;
+      a0 += aJump;
+      a1 += aJump;
+      b += bJump;
+    }
+    if (low > -Infinity) {
+      c00 = clip(c00, low, high);
+      c01 = clip(c01, low, high);
+      c02 = clip(c02, low, high);
+      c03 = clip(c03, low, high);
+      c10 = clip(c10, low, high);
+      c11 = clip(c11, low, high);
+      c12 = clip(c12, low, high);
+      c13 = clip(c13, low, high);
+    }
+    store<f32>(c, c00);
+    store<f32>(c, c01, 4);
+    store<f32>(c, c02, 8);
+    store<f32>(c, c03, 12);
     c += cRow;
-    store_clipped(c, c10, c11, c12, c13, low, high);
+    store<f32>(c, c10);
+    store<f32>(c, c11, 4);
+    store<f32>(c, c12, 8);
+    store<f32>(c, c13, 12);
     c += cRow;
   }
 }
 
 /** One row of a tile: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
 // biome-ignore format: one matrix a line
-export function tile_of_one(
-  c: usize, start: usize, a: usize, aStep: usize, b: usize, bRow: usize, steps: i32, low: f32, high: f32,
+export function tile_of_one<Layout>(
+  c: usize, start: usize, a: usize, aStep: usize,
+  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
 ): void {
   if (ASC_FEATURE_SIMD) {
     let c0 = v128.load(start);
     let c1 = v128.load(start, 16);
-    do {
-      const s = v128.load32_splat(a);
-      c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
-      c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
-      a += aStep;
-      b += bRow;
-    } while (--steps);
+    while (true) {
+      let k = steps;
+      do {
+        const s = v128.load32_splat(a);
+        c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
+        c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+        a += aStep;
+        b += bRow;
+      } while (--k);
+      if (--runs == 0) break;
+      a += aJump;
+      b += bJump;
+    }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
       const ceiling = f32x4.splat(high);
@@ -169,30 +159,32 @@ export function tile_of_one(
     let c1 = load<f32>(start, 4);
     let c2 = load<f32>(start, 8);
     let c3 = load<f32>(start, 12);
-    do {
-      const s = load<f32>(a);
-      c0 += s * load<f32>(b);
-      c1 += s * load<f32>(b, 4);
-      c2 += s * load<f32>(b, 8);
-      c3 += s * load<f32>(b, 12);
-      a += aStep;
-      b += bRow;
-    } while (--steps);
-    store_clipped(c, c0, c1, c2, c3, low, high);
+    while (true) {
+      let k = steps;
+      do {
+        const s = load<f32>(a);
+        c0 += s * load<f32>(b);
+        c1 += s * load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
+        c2 += s * load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
+        c3 += s * load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
+        a += aStep;
+        b += bRow;
+      } while (--k);
+      if (--runs == 0) break;
+      a += aJump;
+      b += bJump;
+    }
+    if (low > -Infinity) {
+      c0 = clip(c0, low, high);
+      c1 = clip(c1, low, high);
+      c2 = clip(c2, low, high);
+      c3 = clip(c3, low, high);
+    }
+    store<f32>(c, c0);
+    store<f32>(c, c1, 4);
+    store<f32>(c, c2, 8);
+    store<f32>(c, c3, 12);
   }
-}
-
-function store_clipped(c: usize, c0: f32, c1: f32, c2: f32, c3: f32, low: f32, high: f32): void {
-  if (low > -Infinity) {
-    c0 = clip(c0, low, high);
-    c1 = clip(c1, low, high);
-    c2 = clip(c2, low, high);
-    c3 = clip(c3, low, high);
-  }
-  store<f32>(c, c0);
-  store<f32>(c, c1, 4);
-  store<f32>(c, c2, 8);
-  store<f32>(c, c3, 12);
 }
 
 /** v between low and high; NaN stays NaN. As pmin and pmax do it, which are one instruction where min and max are many. */

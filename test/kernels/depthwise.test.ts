@@ -112,6 +112,9 @@ shapes.push(
 shapes.push(
   geometry({ inH: 11, inW: 70, inC: 6, kernelH: 3, kernelW: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1 }),
 );
+// Rows too long, and a kernel too large, for the buffers of the SIMD weight gradient.
+shapes.push(geometry({ inH: 1, inW: 700, inC: 37, kernelH: 3, kernelW: 3, padTop: 1, padLeft: 1, padBottom: 1 }));
+shapes.push(geometry({ inH: 13, inW: 14, inC: 9, kernelH: 12, kernelW: 12, padTop: 2, padLeft: 3 }));
 
 describe.each(BINARIES)('%s', (file) => {
   const k = new Kernels(file);

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { TinyTrain } from '../../src/node/index.js';
+import { EMBEDDED_MODELS } from '../../src/resources.js';
 
-/** The embedded network against what PyTorch computed of the network it was imported from. */
-const golden = (file: string) => readFileSync(new URL(`../golden/default.golden.${file}`, import.meta.url));
+/** The embedded networks against what PyTorch computed of the networks they were imported from. */
+const names = Object.keys(EMBEDDED_MODELS);
+const cases = names.flatMap((name) => (['scalar', 'simd'] as const).map((binary) => ({ name, binary })));
 
-describe.each(['scalar', 'simd'] as const)('the embedded network, %s binary', (binary) => {
+describe.each(cases)('the embedded network $name, $binary binary', ({ name, binary }) => {
+  const golden = (file: string) => readFileSync(new URL(`../golden/${name}.golden.${file}`, import.meta.url));
+
   test('gives the features of its training framework within 1e-4', async () => {
     const { tensors } = JSON.parse(golden('json').toString());
     const bytes = golden('bin');
@@ -14,10 +18,15 @@ describe.each(['scalar', 'simd'] as const)('the embedded network, %s binary', (b
       return new Float32Array(new Uint8Array(bytes.subarray(offset, offset + 4 * length)).buffer);
     };
     const [input, features] = [read(tensors.input), read(tensors.features)];
-    const tt = await TinyTrain.load('default', { binary });
+    const tt = await TinyTrain.load(name, { binary });
+    expect(tt.model.name).toBe(name);
     const [h, w, c] = tt.model.input;
     const width = tt.model.features;
-    for (let n = 0; n < tensors.input.shape[0]; n++) {
+    expect([tensors.input.shape, tensors.features.shape]).toEqual([
+      [2, c, h, w],
+      [2, width],
+    ]);
+    for (let n = 0; n < 2; n++) {
       const image = new Float32Array(h * w * c);
       for (let i = 0; i < image.length; i++) {
         image[i] = input[n * image.length + (i % c) * h * w + Math.floor(i / c)]!;
