@@ -1,7 +1,7 @@
 import { TinyTrainError } from './status.js';
 
 /** Models that the package ships, by name. */
-const EMBEDDED_MODELS: Record<string, URL> = {
+export const EMBEDDED_MODELS: Record<string, URL> = {
   default: new URL('../models/default.ttm', import.meta.url),
   small: new URL('../models/small.ttm', import.meta.url),
 };
