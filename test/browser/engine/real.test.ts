@@ -18,7 +18,7 @@ interface Adapted {
 const BINARIES = ['simd', 'scalar'] as const;
 const OPTIONS: Record<(typeof BINARIES)[number], AdaptOptions> = {
   simd: { iterations: 40 },
-  scalar: { iterations: 8 },
+  scalar: { iterations: 4 },
 };
 /** Longest time in milliseconds that a page may stand still while its worker adapts. */
 const BUSY = 50;
