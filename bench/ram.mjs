@@ -1,7 +1,7 @@
 // What a limit of all memory (--ram) costs in accuracy, from the least possible upwards: the embedded network on three
 // domains; and what three networks at 128x128 need at least. Writes a table to stdout and docs/ram.svg.
 //
-//   npm run bench:ram [-- --tasks 20] [-- --workers 2] [-- --json]    TINYTRAIN_DATA names the folder of models/ and data/
+//   npm run bench:ram [-- --tasks 10] [-- --workers 2] [-- --json]    TINYTRAIN_DATA names the folder of models/ and data/
 //
 // Every single result is kept in build/bench/ram.jsonl: a run that was cut off goes on where it was.
 import { execFileSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import { COLOURS, Plot, savePicture } from './picture.mjs';
 const { values: args } = parseArgs({
   options: {
     json: { type: 'boolean' },
-    tasks: { type: 'string', default: '20' },
+    tasks: { type: 'string', default: '10' },
     workers: { type: 'string', default: '2' },
   },
 });
@@ -62,12 +62,14 @@ async function plans(tt, samples, limits) {
 }
 
 const KB = 1024;
-const tt = await TinyTrain.load('default');
+// The binary of microcontrollers.
+const binary = 'scalar';
+const tt = await TinyTrain.load('default', { binary });
 const leasts = [];
 for (const domain of DOMAINS) leasts.push((await plans(tt, await support(domain, tt), [])).least);
 // Names of classes are part of the patch, so that the least possible differs by some bytes.
 const least = Math.ceil(Math.max(...leasts) / KB) * KB;
-const limits = [least, ...[240, 256, 288, 320, 384, 512, 768, 1024].map((n) => n * KB).filter((n) => n > least)];
+const limits = [least, ...[256, 288, 320, 384, 512, 1024].map((n) => n * KB).filter((n) => n > least)];
 const curve = (await plans(tt, await support(DOMAINS[0], tt), limits)).rows.filter((row) => limits.includes(row.ram));
 
 mkdirSync(new URL('../build/bench/', import.meta.url), { recursive: true });
@@ -76,7 +78,18 @@ const out = execFileSync(
   process.execPath,
   [
     fileURLToPath(new URL('../dist/cli/main.js', import.meta.url)),
-    ...['evaluate', '--json', '--tasks', args.tasks, '--workers', args.workers, '--methods', methods.join(',')],
+    ...[
+      'evaluate',
+      '--json',
+      '--binary',
+      binary,
+      '--tasks',
+      args.tasks,
+      '--workers',
+      args.workers,
+      '--methods',
+      methods.join(','),
+    ],
     ...['--data', DOMAINS.map((domain) => join(root, 'data', `${domain}.zip`)).join(',')],
     ...['--raw', fileURLToPath(new URL('../build/bench/ram.jsonl', import.meta.url))],
   ],
@@ -87,7 +100,7 @@ const accuracy = (data, method) => rows.find((row) => row.data === data && row.m
 
 const networks = {};
 for (const name of NETWORKS) {
-  const network = await TinyTrain.load(join(root, 'models', `${name}.onnx`));
+  const network = await TinyTrain.load(join(root, 'models', `${name}.onnx`), { binary });
   networks[name] = (
     await plans(
       network,

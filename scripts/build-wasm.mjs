@@ -1,9 +1,11 @@
 // Compiles the WebAssembly binaries: asc makes each, wasm-opt (of binaryen) makes it smaller and
-// faster, and the two that ship are embedded as base64 in src/wasm/, so that one import is enough.
+// faster. The two that ship say which they are in a section of their own, and are embedded in src/wasm/ (deflated, as
+// base64), so that one import is enough.
 //
 //   node scripts/build-wasm.mjs [TARGET...]     targets of asconfig.json; default: all but debug
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { deflateRawSync } from 'node:zlib';
 
 const root = new URL('..', import.meta.url);
 const bin = (name) => new URL(`node_modules/.bin/${name}`, root).pathname;
@@ -11,18 +13,19 @@ const run = (name, args) => execFileSync(bin(name), args, { cwd: root, stdio: ['
 
 /** Entry file of the targets that are not the engine: the kernels alone, for their tests and benches. */
 const KERNELS = 'assembly/kernels/index.ts';
-const TARGETS = ['scalar', 'simd', 'kernels', 'kernels-simd'];
+const PROBE = 'assembly/probe.ts';
+const TARGETS = ['scalar', 'simd', 'probe', 'probe-simd', 'kernels', 'kernels-simd'];
 /** Shipped binaries and the module of src/wasm/ that embeds each. */
-const EMBEDDED = { scalar: 'scalar', simd: 'simd' };
+const EMBEDDED = { scalar: 'scalar', simd: 'simd', probe: 'probe', 'probe-simd': 'probe-simd' };
 
 mkdirSync(new URL('build/', root), { recursive: true });
 mkdirSync(new URL('src/wasm/', root), { recursive: true });
 const config = JSON.parse(readFileSync(new URL('asconfig.json', root), 'utf8'));
 for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) {
   const out = config.targets[target].outFile;
-  const entry = target.startsWith('kernels') ? [KERNELS] : config.entries;
-  // `--config` would also compile the entries it names: the options are passed instead.
-  run('asc', [...entry, ...flags({ ...config.options, ...config.targets[target] })]);
+  const entry = target.startsWith('kernels') ? [KERNELS] : target.startsWith('probe') ? [PROBE] : config.entries;
+  // A configuration's entries would be compiled too, whatever the target: its options alone are passed.
+  run('asc', [...entry, '--config', 'none', ...flags({ ...config.options, ...config.targets[target] })]);
   if (target !== 'debug') {
     const features = target.includes('simd') ? ['--enable-simd'] : [];
     run('wasm-opt', [
@@ -33,16 +36,19 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
       '--enable-nontrapping-float-to-int',
       '--enable-mutable-globals',
       ...features,
+      // An interpreter copies for a tee what it reads in place after a set.
+      ...(features.length ? [] : ['--untee']),
       '-o',
       `${out}.tmp`,
     ]);
     renameSync(new URL(`${out}.tmp`, root), new URL(out, root));
   }
   if (EMBEDDED[target]) {
-    const base64 = readFileSync(new URL(out, root)).toString('base64');
+    appendFileSync(new URL(out, root), customSection('tinytrain', EMBEDDED[target]));
+    const deflated = deflateRawSync(readFileSync(new URL(out, root)), { level: 9 }).toString('base64');
     writeFileSync(
       new URL(`src/wasm/${EMBEDDED[target]}.ts`, root),
-      `// Made by scripts/build-wasm.mjs from ${out}.\nexport const base64 =\n  '${base64}';\n`,
+      `// Made by scripts/build-wasm.mjs from ${out}.\nexport const deflated: string =\n  '${deflated}';\n`,
     );
   }
 }
@@ -54,4 +60,10 @@ function flags(options) {
     if (value === false) return [];
     return (Array.isArray(value) ? value : [value]).flatMap((v) => [`--${name}`, String(v)]);
   });
+}
+
+/** A custom section of a module; name and text are short enough for lengths of one byte. */
+function customSection(name, text) {
+  const body = [name.length, ...Buffer.from(name), ...Buffer.from(text)];
+  return Uint8Array.from([0, body.length, ...body]);
 }

@@ -52,6 +52,8 @@ const FIELDS = {
   leastRam: [216, 'u32'],
   freePointer: [220, 'u32'],
   nameBytes: [224, 'u32'],
+  stepCode: [228, 'u32'],
+  stepOperator: [232, 'i32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;

@@ -51,8 +51,17 @@ export interface JobHost {
   iteration?(loss: number): void;
 }
 
+/** A step of a program as it ran: code and operator as in assembly/engine/program.ts, phase as in episode.ts there. */
+export interface TimedStep {
+  code: number;
+  operator: number;
+  phase: number;
+  ms: number;
+  endsIteration: boolean;
+}
+
 /** Steps run between two looks at the clock. */
-const STEPS = 16;
+const STEPS = 2;
 const PAGE = 65536;
 
 /**
@@ -130,6 +139,21 @@ export class Engine {
       if (status < 0) throw this.#error(status);
       this.#answer(status, host);
       if (performance.now() >= end) return false;
+    }
+  }
+
+  /** Runs the job to its end step by step, and tells of each step how long it took. */
+  profile(host: JobHost, spent: (step: TimedStep) => void): void {
+    const { control } = this;
+    for (;;) {
+      const begun = performance.now();
+      const status = this.#exports.step(1);
+      const ms = performance.now() - begun;
+      if (status < 0) throw this.#error(status);
+      const [code, operator, phase] = [control.get('stepCode'), control.get('stepOperator'), control.get('phase')];
+      spent({ code, operator, phase, ms, endsIteration: status === ITERATION });
+      if (status === DONE) return;
+      this.#answer(status, host);
     }
   }
 

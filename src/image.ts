@@ -93,7 +93,7 @@ function resize(src: Uint8Array, width: number, height: number, channels: number
 
 /** Checks a picture and says how many bytes a pixel has: 1, 3 or 4. */
 function bytesPerPixel(image: RawImage): number {
-  const { data, width, height } = image;
+  const { data, width, height } = (image ?? {}) as RawImage;
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
     throw new TypeError('image: expected { data, width, height } with bytes in data, or a Float32Array');
   }

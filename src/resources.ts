@@ -31,3 +31,22 @@ export function setReader(read: Reader): void {
 export function read(where: string | URL): Promise<Uint8Array> {
   return reader(where);
 }
+
+/** Where a model lies, for another thread to read: the URL of an embedded one; what is relative, seen from `base`. */
+export function locate(where: string | URL, base?: string): string {
+  return String(EMBEDDED_MODELS[String(where)] ?? (base ? new URL(where, base) : where));
+}
+
+/** Bytes of an embedded model, a file or a URL. */
+export async function readNamed(where: string | URL): Promise<Uint8Array> {
+  const embedded = EMBEDDED_MODELS[String(where)];
+  if (!embedded) return read(where);
+  try {
+    return await read(embedded);
+  } catch (error) {
+    // A bundler that doesn't copy what new URL(..., import.meta.url) names leaves it behind.
+    throw new TinyTrainError(
+      `the model '${where}' is not at ${embedded}: copy models/${where}.ttm of the package there, or give load its URL (${(error as Error).message})`,
+    );
+  }
+}

@@ -1,12 +1,11 @@
-import { chooseBinary, compileBinary } from './binary.js';
 import { choose, type Loaded } from './choose.js';
-import { Engine, JOB } from './engine.js';
+import { JOB } from './engine.js';
 import { toTensor } from './image.js';
-import { describe, inspect, type ModelInfo } from './inspect.js';
-import { readModel, type StoredModel } from './model/ttm.js';
+import { inspect, type ModelInfo } from './inspect.js';
+import { type ImportOptions, loadModel } from './load.js';
+import type { StoredModel } from './model/ttm.js';
 import { checkOptions } from './options.js';
 import { classNames, sha256 } from './patchfile.js';
-import { EMBEDDED_MODELS, read } from './resources.js';
 import { runJob } from './run.js';
 import { TinyTrainError } from './status.js';
 import { taskOf } from './task.js';
@@ -21,13 +20,6 @@ import type {
   SelectOptions,
   SelectReport,
 } from './types.js';
-
-/** Options for models that are not `.ttm`: what an ONNX file doesn't say. */
-export interface ImportOptions {
-  mean?: number[];
-  std?: number[];
-  features?: string;
-}
 
 /**
  * A pre-trained network that can be adapted. One engine, one model; after `adapt` or `apply` it classifies by the
@@ -61,23 +53,8 @@ export class TinyTrain {
     model: string | URL | Uint8Array | ArrayBuffer,
     options: LoadOptions & ImportOptions = {},
   ): Promise<TinyTrain> {
-    const binary = await chooseBinary(options.binary);
-    const name = typeof model === 'string' || model instanceof URL ? String(model) : '';
-    const source =
-      typeof model === 'string' || model instanceof URL ? await read(EMBEDDED_MODELS[name] ?? model) : model;
-    let bytes = new Uint8Array(source instanceof ArrayBuffer ? source.slice(0) : source);
-    if (!(bytes[0] === 0x54 && bytes[1] === 0x54 && bytes[2] === 0x4d)) {
-      const { importOnnx } = await import('./onnx/index.js');
-      const base = name
-        .split(/[\\/]/)
-        .pop()
-        ?.replace(/\.onnx$/i, '');
-      const { mean, std, features } = options;
-      bytes = new Uint8Array(importOnnx(bytes, { name: base || 'model', mean, std, features }));
-    }
-    const stored = readModel(bytes);
-    const engine = await Engine.create(await compileBinary(binary));
-    return new TinyTrain({ engine, binary, bytes, ...describe(stored) }, stored);
+    const { loaded, stored } = await loadModel(model, options);
+    return new TinyTrain(loaded, stored);
   }
 
   /** Layers, shapes, parameters, MACs and memory of the model. */

@@ -49,6 +49,8 @@ export type Criterion = (layer: LayerFigures, all: readonly LayerFigures[]) => n
 export interface LoadOptions {
   /** Which binary runs; `auto` takes SIMD where the host has it. */
   binary?: BinaryChoice;
+  /** A binary of this package to use instead of the embedded one: compiled, or its bytes, or a URL (in Node also a path). */
+  module?: WebAssembly.Module | BufferSource | URL | string;
 }
 
 export interface SelectOptions {

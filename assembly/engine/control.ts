@@ -99,6 +99,9 @@ export class Control {
   freePointer: u32;
   /** 224: set by the host: bytes of the class names of the patch, so that `ramBudget` counts the patch. */
   nameBytes: u32;
+  /** 228: code (program.ts) and 232: operator of the step that `step` ran last, for a profile. */
+  stepCode: u32;
+  stepOperator: i32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

@@ -129,13 +129,15 @@ export function runSteps(budget: i32): i32 {
     ++piece;
   }
   while (pass != FINISHED) {
+    if (budget-- <= 0) return status.YIELD;
     const s = stepAt(pc);
+    control().stepCode = s.code;
+    control().stepOperator = s.op;
     if (s.code == S_END) {
       const answer = nextProgram();
       if (answer != status.DONE) return answer;
       continue;
     }
-    if (budget-- <= 0) return status.YIELD;
     const wanted = request(s);
     if (wanted != status.DONE) {
       waiting = true;

@@ -73,6 +73,8 @@ describe('tensors', () => {
     [Float32Array.of(1, Number.NaN, 0), 'value 1 of the tensor is NaN'],
     [{ data: new Uint8Array(5), width: 1, height: 1 }, '1 x 1 needs 3 bytes (RGB), 4 (RGBA) or 1 (grey), got 5'],
     [{ data: new Uint8Array(3), width: 0, height: 1 }, 'positive integers, got 0 x 1'],
+    [undefined, 'expected { data, width, height }'],
+    [null, 'expected { data, width, height }'],
     [{ data: [1, 2, 3], width: 1, height: 1 }, 'expected { data, width, height }'],
   ])('refuses %o', (image, message) => {
     expect(() => toTensor(image as never, [1, 1, 3], half, half)).toThrow(message);

@@ -1,24 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installPacked, run } from './packed.js';
 
-/** The package as a user gets it: packed, and installed in an empty folder. */
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tinytrain-pack-'));
-const run = (command: string, args: string[], cwd = folder) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
-
 let tarball = '';
 
 beforeAll(() => {
-  // The build has run; scripts would only do it again under the feet of other tests.
-  run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], root);
-  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz'))!);
-  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
-  run('npm', ['install', '--no-audit', '--no-fund', tarball]);
+  tarball = installPacked(folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -28,7 +18,7 @@ test('the packed package has at most 3.5 MB', () => {
 });
 
 test('the installed command runs the demo and says what it did', () => {
-  const report = JSON.parse(run(join(folder, 'node_modules/.bin/tinytrain'), ['demo', '--json']));
+  const report = JSON.parse(run(join(folder, 'node_modules/.bin/tinytrain'), ['demo', '--json'], folder));
   expect(report.accuracy.after).toBeGreaterThan(report.accuracy.before);
 });
 
@@ -45,7 +35,7 @@ test('the installed API loads the default model, and every export is there', () 
      const data = new Uint8Array(12 * 12 * 3).fill(200);
      console.log(JSON.stringify({ model: tt.model, features: tt.embed({ data, width: 12, height: 12 }).length }));`,
   );
-  const { model, features } = JSON.parse(run('node', ['use.mjs']));
+  const { model, features } = JSON.parse(run('node', ['use.mjs'], folder));
   expect(model.name).toBe('default');
   expect(features).toBe(model.features);
 });
