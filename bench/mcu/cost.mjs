@@ -23,13 +23,23 @@ const RUNS = [
   { board: 'm7', engine: 'fast', model: LARGE, method: 'tinytrain', iterations: 1, queries: 2 },
   { board: 'm7', engine: 'wasm2c', model: SMALL, method: 'tinytrain', iterations: ITERATIONS },
   { board: 'm7', engine: 'wasm2c', model: SMALL, method: 'fulltrain', iterations: 2 },
-  { board: 'm4', engine: 'wasm2c', model: SMALL, method: 'tinytrain', iterations: ITERATIONS, ram: 256 << 10, linear: 192 << 10 },
+  {
+    board: 'm4',
+    engine: 'wasm2c',
+    model: SMALL,
+    method: 'tinytrain',
+    iterations: ITERATIONS,
+    ram: 256 << 10,
+    linear: 192 << 10,
+  },
   { board: 'm4', engine: 'wasm2c', model: SMALL, method: 'fulltrain', iterations: 2 },
 ].filter((run) => !args.quick || (run.model === SMALL && run.engine === 'wasm2c'));
 
 function measure({ board, engine, model, method, iterations, queries = 10, ram, linear }) {
   const options = { board, engine, model, method, iterations, queries, ram, linear };
-  const flags = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
+  const flags = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)],
+  );
   process.stderr.write(`${engine} on ${board}, ${model}, ${method}, ${iterations} iterations\n`);
   const out = execFileSync(process.execPath, [join(here, 'run.mjs'), ...flags, '--json'], {
     encoding: 'utf8',
@@ -42,6 +52,16 @@ function measure({ board, engine, model, method, iterations, queries = 10, ram, 
   return { ...options, ...result, whole, computed: iterations < ITERATIONS };
 }
 
+/** Instructions a multiply-accumulate of every kernel under an engine, on the M7. */
+function kernelsOf(engine) {
+  process.stderr.write(`kernels, ${engine}\n`);
+  const out = execFileSync(process.execPath, [join(here, 'kernels.mjs'), '--engine', engine, '--json'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return JSON.parse(out).kernels.map((row) => ({ engine, ...row }));
+}
+
 /** Seconds and joules of so many instructions on a board; both computed, not measured. */
 function onBoard(board, instructions) {
   const { cpi } = boards.cores[board.core];
@@ -50,7 +70,9 @@ function onBoard(board, instructions) {
 }
 
 const rows = RUNS.map(measure);
-for (const row of rows) row.boards = boards.boards.filter(({ core }) => core === row.board).map((board) => onBoard(board, row.whole));
+for (const row of rows)
+  row.boards = boards.boards.filter(({ core }) => core === row.board).map((board) => onBoard(board, row.whole));
+const kernels = ['wasm2c', ...(args.quick ? [] : ['fast'])].flatMap(kernelsOf);
 const ratios = rows
   .filter((row) => row.method === 'fulltrain')
   .map((full) => {
@@ -61,20 +83,32 @@ const ratios = rows
     return { board: full.board, engine: full.engine, model: full.model, timesFaster: full.whole / sparse.whole };
   });
 
-if (args.json) console.log(JSON.stringify({ iterations: ITERATIONS, rows, ratios, paper: boards.paper }, null, 1));
+if (args.json)
+  console.log(JSON.stringify({ iterations: ITERATIONS, rows, kernels, ratios, paper: boards.paper }, null, 1));
 else print();
 
 function print() {
   const millions = (n) => (n === undefined ? '' : (n / 1e6).toFixed(n < 1e7 ? 2 : 0));
   const kib = (n) => (n / 1024).toFixed(0);
-  const name = (row) => `${row.engine}, ${row.board}, ${row.model.split('/').at(-1).replace('.ttm', '')}, ${row.method}`;
+  const name = (row) =>
+    `${row.engine}, ${row.board}, ${row.model.split('/').at(-1).replace('.ttm', '')}, ${row.method}`;
   const table = (head, lines) => {
     console.log(`\n| ${head.join(' | ')} |\n|${head.map((_, i) => (i ? ' ---: |' : ' --- |')).join('')}`);
     for (const line of lines) console.log(`| ${line.join(' | ')} |`);
   };
   console.log('Millions of instructions, KB; measured under QEMU (a * marks what is computed from fewer iterations):');
   table(
-    ['host', 'code, KB', 'flash, KB', 'RAM, KB', 'inference', 'Fisher pass', 'selection', 'one step', `adaptation, ${ITERATIONS} steps`],
+    [
+      'host',
+      'code, KB',
+      'flash, KB',
+      'RAM, KB',
+      'inference',
+      'Fisher pass',
+      'selection',
+      'one step',
+      `adaptation, ${ITERATIONS} steps`,
+    ],
     rows.map((row) => [
       name(row),
       kib(row.flash.code),
@@ -82,6 +116,20 @@ function print() {
       kib(row.ramNeeded),
       ...['inference', 'fisher', 'selection', 'step'].map((key) => millions(row.instructions[key])),
       millions(row.whole) + (row.computed ? '*' : ''),
+    ]),
+  );
+  console.log('\nInstructions a multiply-accumulate on the M7 (forward, input gradient, weight gradient):');
+  const engines = [...new Set(kernels.map(({ engine }) => engine))];
+  const cell = (layer, engine) =>
+    ['forward', 'dX', 'dW']
+      .map((kernel) => kernels.find((k) => k.layer === layer && k.engine === engine && k.kernel === kernel))
+      .map((k) => (k ? k.perMac.toFixed(1) : '-'))
+      .join(' / ');
+  table(
+    ['kernel', ...engines],
+    [...new Set(kernels.map(({ layer }) => layer))].map((layer) => [
+      layer,
+      ...engines.map((engine) => cell(layer, engine)),
     ]),
   );
   console.log('\nComputed, not measured: seconds and joules of an adaptation (boards.md):');
