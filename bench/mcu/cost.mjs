@@ -59,7 +59,7 @@ function kernelsOf(engine) {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return JSON.parse(out).kernels.map((row) => ({ engine, ...row }));
+  return JSON.parse(out).rows.map((row) => ({ engine, ...row }));
 }
 
 /** Seconds and joules of so many instructions on a board; both computed, not measured. */
