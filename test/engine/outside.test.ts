@@ -127,9 +127,9 @@ for (const binary of BINARIES) {
           expect(again.memory.peakBytes).toBeLessThanOrEqual(enough);
           expect(await attempt(enough - 1)).toContain(`the least possible is ${enough} bytes`);
         }),
-        { numRuns: 40, seed: 9 },
+        { numRuns: 20, seed: 9 },
       );
-      expect(Math.min(held, refused)).toBeGreaterThan(5);
+      expect(Math.min(held, refused)).toBeGreaterThan(2);
     });
 
     it('is what the run touches: nothing behind it is written', async () => {
