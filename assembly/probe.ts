@@ -2,6 +2,7 @@
  * Peak of a machine: independent chains of multiply and add in registers, without a load; twelve, so that the latency of
  * none is waited for. Four lanes with SIMD, one without. A kernel's speed is stated as a share of what this reaches.
  */
+import { Lanes } from './kernels/math';
 
 /** Multiply-accumulates of one round of `probe`: chains times lanes. */
 export function width(): i32 {
@@ -20,18 +21,18 @@ function probe_lanes(n: i32, u: f32, v: f32): f32 {
   let a = x, b = x, c = x, d = x, e = x, f = x;
   let g = x, h = x, i = x, j = x, k = x, l = x;
   do {
-    a = f32x4.add(f32x4.mul(a, x), y);
-    b = f32x4.add(f32x4.mul(b, x), y);
-    c = f32x4.add(f32x4.mul(c, x), y);
-    d = f32x4.add(f32x4.mul(d, x), y);
-    e = f32x4.add(f32x4.mul(e, x), y);
-    f = f32x4.add(f32x4.mul(f, x), y);
-    g = f32x4.add(f32x4.mul(g, x), y);
-    h = f32x4.add(f32x4.mul(h, x), y);
-    i = f32x4.add(f32x4.mul(i, x), y);
-    j = f32x4.add(f32x4.mul(j, x), y);
-    k = f32x4.add(f32x4.mul(k, x), y);
-    l = f32x4.add(f32x4.mul(l, x), y);
+    a = Lanes.mulAdd<v128>(y, a, x);
+    b = Lanes.mulAdd<v128>(y, b, x);
+    c = Lanes.mulAdd<v128>(y, c, x);
+    d = Lanes.mulAdd<v128>(y, d, x);
+    e = Lanes.mulAdd<v128>(y, e, x);
+    f = Lanes.mulAdd<v128>(y, f, x);
+    g = Lanes.mulAdd<v128>(y, g, x);
+    h = Lanes.mulAdd<v128>(y, h, x);
+    i = Lanes.mulAdd<v128>(y, i, x);
+    j = Lanes.mulAdd<v128>(y, j, x);
+    k = Lanes.mulAdd<v128>(y, k, x);
+    l = Lanes.mulAdd<v128>(y, l, x);
   } while (--n);
   a = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
   e = f32x4.add(f32x4.add(e, f), f32x4.add(g, h));

@@ -1,5 +1,5 @@
 // Compiles the WebAssembly binaries: asc makes each, wasm-opt (of binaryen) makes it smaller and
-// faster. The two that ship say which they are in a section of their own, and are embedded in src/wasm/ (deflated, as
+// faster. Those that ship say which they are in a section of their own, and are embedded in src/wasm/ (deflated, as
 // base64), so that one import is enough.
 //
 //   node scripts/build-wasm.mjs [TARGET...]     targets of asconfig.json; default: all but debug
@@ -14,9 +14,9 @@ const run = (name, args) => execFileSync(bin(name), args, { cwd: root, stdio: ['
 /** Entry file of the targets that are not the engine: the kernels alone, for their tests and benches. */
 const KERNELS = 'assembly/kernels/index.ts';
 const PROBE = 'assembly/probe.ts';
-const TARGETS = ['scalar', 'simd', 'probe', 'probe-simd', 'kernels', 'kernels-simd'];
-/** Shipped binaries and the module of src/wasm/ that embeds each. */
-const EMBEDDED = { scalar: 'scalar', simd: 'simd', probe: 'probe', 'probe-simd': 'probe-simd' };
+/** Targets whose binary is embedded, each in the module of its name in src/wasm/. */
+const EMBEDDED = ['scalar', 'simd', 'relaxed', 'probe', 'probe-simd', 'probe-relaxed'];
+const TARGETS = [...EMBEDDED, 'kernels', 'kernels-simd', 'kernels-relaxed'];
 
 mkdirSync(new URL('build/', root), { recursive: true });
 mkdirSync(new URL('src/wasm/', root), { recursive: true });
@@ -27,7 +27,7 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
   // A configuration's entries would be compiled too, whatever the target: its options alone are passed.
   run('asc', [...entry, '--config', 'none', ...flags({ ...config.options, ...config.targets[target] })]);
   if (target !== 'debug') {
-    const features = target.includes('simd') ? ['--enable-simd'] : [];
+    const features = (config.targets[target].enable ?? []).map((feature) => `--enable-${feature}`);
     run('wasm-opt', [
       out,
       '-O3',
@@ -43,11 +43,11 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
     ]);
     renameSync(new URL(`${out}.tmp`, root), new URL(out, root));
   }
-  if (EMBEDDED[target]) {
-    appendFileSync(new URL(out, root), customSection('tinytrain', EMBEDDED[target]));
+  if (EMBEDDED.includes(target)) {
+    appendFileSync(new URL(out, root), customSection('tinytrain', target));
     const deflated = deflateRawSync(readFileSync(new URL(out, root)), { level: 9 }).toString('base64');
     writeFileSync(
-      new URL(`src/wasm/${EMBEDDED[target]}.ts`, root),
+      new URL(`src/wasm/${target}.ts`, root),
       `// Made by scripts/build-wasm.mjs from ${out}.\nexport const deflated: string =\n  '${deflated}';\n`,
     );
   }

@@ -36,12 +36,13 @@ function row(part, when, files) {
 export function sizes() {
   const api = [...closure('tinytrain.js')];
   const worker = [...closure('worker.js')];
-  const [simd, scalar, onnx] = ['simd', 'scalar', 'onnx'].map(lazy);
+  const [simd, scalar, relaxed, onnx] = ['simd', 'scalar', 'relaxed', 'onnx'].map(lazy);
   return [
     row('`tinytrain`: the API', 'always', api),
     row('the SIMD binary', 'where the browser has SIMD', [simd]),
     row('**API and SIMD binary**', '**together**', [...api, simd]),
     row('the scalar binary', "where it hasn't", [scalar]),
+    row('the relaxed binary', "instead of the SIMD binary, with `binary: 'relaxed'`", [relaxed]),
     row('the ONNX importer', 'for a model that is not a `.ttm`', [onnx]),
     row('`tinytrain/worker`: the API', 'instead of the above API', worker),
     row("the worker's script", 'with it', ['thread.js']),

@@ -1,26 +1,35 @@
-import { simd } from 'wasm-feature-detect';
-import { oneOf } from './options.js';
+import { relaxedSimd, simd } from 'wasm-feature-detect';
+import { BINARIES, oneOf } from './options.js';
 import { read } from './resources.js';
 import { TinyTrainError } from './status.js';
-import type { BinaryChoice, LoadOptions } from './types.js';
+import type { Binary, BinaryChoice, LoadOptions } from './types.js';
 
-export type Binary = 'scalar' | 'simd';
-
+const EMBEDDED = {
+  scalar: () => import('./wasm/scalar.js'),
+  simd: () => import('./wasm/simd.js'),
+  relaxed: () => import('./wasm/relaxed.js'),
+};
+const FILES = 'tinytrain.wasm, tinytrain.simd.wasm or tinytrain.relaxed.wasm';
 const compiled = new Map<Binary, Promise<WebAssembly.Module>>();
 
-/** The binary to run: as asked for, or SIMD where the host has it. */
+/** The binary to run: as asked for, or SIMD where the host has it. Relaxed SIMD is never taken unasked. */
 export async function chooseBinary(choice: BinaryChoice = 'auto'): Promise<Binary> {
-  oneOf('binary', choice, ['auto', 'scalar', 'simd']);
-  const can = await simd();
-  if (choice === 'simd' && !can) throw new Error("this host has no WebAssembly SIMD: use binary 'scalar' or 'auto'");
-  return choice === 'auto' ? (can ? 'simd' : 'scalar') : choice;
+  oneOf('binary', choice, BINARIES);
+  if (choice === 'auto') return (await simd()) ? 'simd' : 'scalar';
+  if (choice === 'simd' && !(await simd()))
+    throw new TinyTrainError("this host has no WebAssembly SIMD: use binary 'scalar' or 'auto'");
+  if (choice === 'relaxed' && !(await relaxedSimd()))
+    throw new TinyTrainError(
+      "this host has no relaxed SIMD of WebAssembly (Node 20 has it with --experimental-wasm-relaxed-simd): use binary 'auto'",
+    );
+  return choice;
 }
 
 /** The compiled module of a binary: embedded, so that no file or URL has to be found; loaded when chosen, compiled once. */
 export function compileBinary(binary: Binary): Promise<WebAssembly.Module> {
   let module = compiled.get(binary);
   if (!module) {
-    module = (binary === 'simd' ? import('./wasm/simd.js') : import('./wasm/scalar.js'))
+    module = EMBEDDED[binary]()
       .then(({ deflated }) => inflate(deflated))
       .then(compile);
     compiled.set(binary, module);
@@ -37,7 +46,7 @@ export async function provideBinary({
     const chosen = await chooseBinary(binary);
     return { binary: chosen, module: await compileBinary(chosen) };
   }
-  oneOf('binary', binary, ['auto', 'scalar', 'simd']);
+  oneOf('binary', binary, BINARIES);
   const module = given instanceof WebAssembly.Module ? given : await compile(await bytesOf(given));
   const kind = kindOf(module);
   if (binary !== 'auto' && binary !== kind) {
@@ -60,7 +69,7 @@ async function compile(bytes: BufferSource): Promise<WebAssembly.Module> {
     throw new TinyTrainError(
       WebAssembly.validate(bytes)
         ? `WebAssembly is refused here: a page's Content-Security-Policy must have 'wasm-unsafe-eval' in script-src (${message})`
-        : `module cannot be compiled: give tinytrain.wasm or tinytrain.simd.wasm of this package, or leave it out (${message})`,
+        : `module cannot be compiled: give ${FILES} of this package, or leave it out (${message})`,
     );
   }
 }
@@ -69,10 +78,8 @@ async function compile(bytes: BufferSource): Promise<WebAssembly.Module> {
 function kindOf(module: WebAssembly.Module): Binary {
   const [section] = WebAssembly.Module.customSections(module, 'tinytrain');
   const kind = section && new TextDecoder().decode(section);
-  if (kind === 'scalar' || kind === 'simd') return kind;
-  throw new TinyTrainError(
-    'module is no binary of tinytrain: give tinytrain.wasm or tinytrain.simd.wasm of this package, or leave it out',
-  );
+  if (kind && Object.hasOwn(EMBEDDED, kind)) return kind as Binary;
+  throw new TinyTrainError(`module is no binary of tinytrain: give ${FILES} of this package, or leave it out`);
 }
 
 /** What was deflated and written in base64. Hosts without a decompressor for it are those of before 2023. */

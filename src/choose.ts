@@ -7,7 +7,7 @@ import { runJob } from './run.js';
 import { applySelection, methodSelection, reportLayers } from './selection.js';
 import { TinyTrainError } from './status.js';
 import type { Task } from './task.js';
-import type { Criterion, LayerFigures, LayerInfo, SelectReport } from './types.js';
+import type { Binary, Criterion, LayerFigures, LayerInfo, SelectReport } from './types.js';
 
 export const OPTIMIZER_CODE = { sgd: 0, momentum: 1, adam: 2 } as const;
 export const AUGMENT_CODE = { off: 0, on: 1, flip: 2 } as const;
@@ -20,7 +20,7 @@ export const UNLIMITED = 0xffffffff;
 /** An engine with its model, and what the host knows of it. */
 export interface Loaded {
   engine: Engine;
-  binary: 'scalar' | 'simd';
+  binary: Binary;
   bytes: Uint8Array;
   info: ModelInfo;
   layers: LayerInfo[];

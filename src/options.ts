@@ -16,7 +16,7 @@ export const METHODS: readonly Method[] = ['tinytrain', 'none', 'lastlayer', 'fu
 export const CRITERIA: readonly CriterionName[] = ['tinytrain', 'fisher', 'l2', 'random'];
 export const OPTIMIZERS: readonly OptimizerName[] = ['adam', 'momentum', 'sgd'];
 export const AUGMENTS: readonly Augment[] = ['auto', 'none', 'noflip'];
-export const BINARIES: readonly BinaryChoice[] = ['auto', 'scalar', 'simd'];
+export const BINARIES: readonly BinaryChoice[] = ['auto', 'scalar', 'simd', 'relaxed'];
 
 /** An option that can't be what was given; the message says what it can be. */
 export class OptionError extends Error {

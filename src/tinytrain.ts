@@ -12,6 +12,7 @@ import { taskOf } from './task.js';
 import type {
   AdaptOptions,
   AdaptReport,
+  Binary,
   Classification,
   ImageInput,
   InspectReport,
@@ -27,7 +28,7 @@ import type {
  */
 export class TinyTrain {
   readonly model: ModelInfo;
-  readonly binary: 'scalar' | 'simd';
+  readonly binary: Binary;
   readonly #loaded: Loaded;
   readonly #stored: StoredModel;
   /** The patch that the engine's weights hold, and its classes. */

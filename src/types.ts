@@ -18,7 +18,8 @@ export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'sparseup
 export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random';
 export type OptimizerName = 'adam' | 'momentum' | 'sgd';
 export type Augment = 'auto' | 'none' | 'noflip';
-export type BinaryChoice = 'auto' | 'scalar' | 'simd';
+export type Binary = 'scalar' | 'simd' | 'relaxed';
+export type BinaryChoice = 'auto' | Binary;
 
 /** What is trained of a layer: every channel, the bias alone, or these output channels with their bias. */
 export type LayerChoice = 'all' | 'bias' | number[];
@@ -47,7 +48,10 @@ export interface LayerFigures {
 export type Criterion = (layer: LayerFigures, all: readonly LayerFigures[]) => number;
 
 export interface LoadOptions {
-  /** Which binary runs; `auto` takes SIMD where the host has it. */
+  /**
+   * Which binary runs; `auto` takes SIMD where the host has it. `relaxed` rounds a multiply-add once where the machine can:
+   * its results differ between machines, so that only who asks for it gets it.
+   */
   binary?: BinaryChoice;
   /** A binary of this package to use instead of the embedded one: compiled, or its bytes, or a URL (in Node also a path). */
   module?: WebAssembly.Module | BufferSource | URL | string;
@@ -125,7 +129,7 @@ export interface SelectReport {
   macs: { forward: number; backward: number; fullBackward: number };
   augment: { flip: boolean; crop: boolean };
   time: { fisherMs: number };
-  binary: 'scalar' | 'simd';
+  binary: Binary;
 }
 
 /** `tinytrain adapt --json`. */

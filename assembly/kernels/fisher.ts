@@ -1,3 +1,5 @@
+import { Lanes } from './math';
+
 /**
  * Fisher information of output channels, summed over samples: delta[o] += scale * (sum over d of y[d][o] * dy[d][o])^2.
  * With scale = 1 / (2 N) and a call for each of N samples it is the estimate of Theis et al. 2018 (arXiv:1801.05787)
@@ -14,13 +16,13 @@ export function fisher_accumulate(delta: usize, y: usize, dy: usize, positions: 
       let sum0 = f32x4.splat(0);
       let sum1 = f32x4.splat(0);
       for (let d = positions; d > 0; d--) {
-        sum0 = f32x4.add(sum0, f32x4.mul(v128.load(y + offset), v128.load(dy + offset)));
-        sum1 = f32x4.add(sum1, f32x4.mul(v128.load(y + offset, 16), v128.load(dy + offset, 16)));
+        sum0 = Lanes.mulAdd<v128>(sum0, v128.load(y + offset), v128.load(dy + offset));
+        sum1 = Lanes.mulAdd<v128>(sum1, v128.load(y + offset, 16), v128.load(dy + offset, 16));
         offset += row;
       }
       const s = f32x4.splat(scale);
-      v128.store(to, f32x4.add(v128.load(to), f32x4.mul(s, f32x4.mul(sum0, sum0))));
-      v128.store(to, f32x4.add(v128.load(to, 16), f32x4.mul(s, f32x4.mul(sum1, sum1))), 16);
+      v128.store(to, Lanes.mulAdd<v128>(v128.load(to), s, f32x4.mul(sum0, sum0)));
+      v128.store(to, Lanes.mulAdd<v128>(v128.load(to, 16), s, f32x4.mul(sum1, sum1)), 16);
     }
   }
   for (; o < O; o++) {

@@ -3,6 +3,7 @@
  * are read, a call may have those of `count` outputs from `first` on alone (as in pointwise.ts).
  */
 import { Geometry } from './geometry';
+import { Lanes } from './math';
 import { clip } from './tile';
 
 /** Bytes of scratch that the three kernels need: none. */
@@ -91,7 +92,7 @@ function dot(u: usize, v: usize, n: i32): f32 {
   if (ASC_FEATURE_SIMD) {
     let sums = f32x4.splat(0);
     for (; n >= 4; n -= 4) {
-      sums = f32x4.add(sums, f32x4.mul(v128.load(u), v128.load(v)));
+      sums = Lanes.mulAdd<v128>(sums, v128.load(u), v128.load(v));
       u += 16;
       v += 16;
     }
@@ -122,7 +123,7 @@ function add_scaled(y: usize, a: f32, x: usize, n: i32): void {
   if (ASC_FEATURE_SIMD) {
     const s = f32x4.splat(a);
     for (; n >= 4; n -= 4) {
-      v128.store(y, f32x4.add(v128.load(y), f32x4.mul(s, v128.load(x))));
+      v128.store(y, Lanes.mulAdd<v128>(v128.load(y), s, v128.load(x)));
       y += 16;
       x += 16;
     }

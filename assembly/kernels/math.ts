@@ -13,11 +13,16 @@ export class Lanes {
     else return x;
   }
 
-  /** sum + a * b, rounded twice: WebAssembly has no fused form that is the same everywhere. */
+  /**
+   * sum + a * b, rounded twice: WebAssembly has no fused form that is the same everywhere. The relaxed binary, whose
+   * results may differ between machines, takes the form that is rounded once where the machine has it.
+   */
   @inline
   static mulAdd<V>(sum: V, a: V, b: V): V {
-    if (isVector<V>()) return f32x4.add(sum, f32x4.mul(a, b));
-    else return sum + a * b;
+    if (isVector<V>()) {
+      if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, sum);
+      return f32x4.add(sum, f32x4.mul(a, b));
+    } else return sum + a * b;
   }
 
   /** x between low and high; a NaN stays one, so that a diverged run is seen. */
@@ -68,7 +73,7 @@ export function axpy(y: usize, alpha: f32, x: usize, n: i32): void {
     const block = y + ((<usize>n & ~3) << 2);
     const factor = f32x4.splat(alpha);
     while (y < block) {
-      v128.store(y, f32x4.add(v128.load(y), f32x4.mul(factor, v128.load(x))));
+      v128.store(y, Lanes.mulAdd<v128>(v128.load(y), factor, v128.load(x)));
       y += 16;
       x += 16;
     }

@@ -11,6 +11,7 @@
  * k goes through `runs` runs of `steps`; from the end of one to the next, a jumps aJump bytes, the panel bJump.
  * Sums are clipped to [low, high], or left as they are where low is -Infinity.
  */
+import { Lanes } from './math';
 
 /** Rows and columns of a tile. */
 export const TILE_ROWS: i32 = ASC_FEATURE_SIMD ? 4 : 2;
@@ -137,8 +138,8 @@ export function tile_of_one<Layout>(
       let k = steps;
       do {
         const s = v128.load32_splat(a);
-        c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
-        c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+        c0 = Lanes.mulAdd<v128>(c0, s, v128.load(b));
+        c1 = Lanes.mulAdd<v128>(c1, s, v128.load(b, 16));
         a += aStep;
         b += bRow;
       } while (--k);

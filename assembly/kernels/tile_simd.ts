@@ -1,4 +1,5 @@
 /** The inner loops of the matrix product with SIMD; what they are given is told in tile.ts. */
+import { Lanes } from './math';
 import { row } from './tile';
 
 /**
@@ -37,17 +38,17 @@ export function tiles_4x8(
         const b0 = v128.load(b);
         const b1 = v128.load(b, 16);
         let s = v128.load32_splat(a0);
-        c00 = f32x4.add(c00, f32x4.mul(s, b0));
-        c01 = f32x4.add(c01, f32x4.mul(s, b1));
+        c00 = Lanes.mulAdd<v128>(c00, s, b0);
+        c01 = Lanes.mulAdd<v128>(c01, s, b1);
         s = v128.load32_splat(a1);
-        c10 = f32x4.add(c10, f32x4.mul(s, b0));
-        c11 = f32x4.add(c11, f32x4.mul(s, b1));
+        c10 = Lanes.mulAdd<v128>(c10, s, b0);
+        c11 = Lanes.mulAdd<v128>(c11, s, b1);
         s = v128.load32_splat(a2);
-        c20 = f32x4.add(c20, f32x4.mul(s, b0));
-        c21 = f32x4.add(c21, f32x4.mul(s, b1));
+        c20 = Lanes.mulAdd<v128>(c20, s, b0);
+        c21 = Lanes.mulAdd<v128>(c21, s, b1);
         s = v128.load32_splat(a3);
-        c30 = f32x4.add(c30, f32x4.mul(s, b0));
-        c31 = f32x4.add(c31, f32x4.mul(s, b1));
+        c30 = Lanes.mulAdd<v128>(c30, s, b0);
+        c31 = Lanes.mulAdd<v128>(c31, s, b1);
         a0 += aStep;
         a1 += aStep;
         a2 += aStep;
@@ -114,10 +115,10 @@ export function tiles_4x4(
       let k = steps;
       do {
         const t = v128.load(b);
-        c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a0), t));
-        c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a1), t));
-        c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a2), t));
-        c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3), t));
+        c0 = Lanes.mulAdd<v128>(c0, v128.load32_splat(a0), t);
+        c1 = Lanes.mulAdd<v128>(c1, v128.load32_splat(a1), t);
+        c2 = Lanes.mulAdd<v128>(c2, v128.load32_splat(a2), t);
+        c3 = Lanes.mulAdd<v128>(c3, v128.load32_splat(a3), t);
         a0 += aStep;
         a1 += aStep;
         a2 += aStep;

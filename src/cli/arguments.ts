@@ -78,7 +78,14 @@ export function onnxOptions(command: Command): Command {
 }
 
 export function binaryOption(command: Command): Command {
-  return command.addOption(choice('--binary <kind>', 'which WebAssembly binary runs', BINARIES, 'auto'));
+  return command.addOption(
+    choice(
+      '--binary <kind>',
+      'which WebAssembly binary runs; what relaxed gives differs between machines',
+      BINARIES,
+      'auto',
+    ),
+  );
 }
 
 /** `--model` and what goes with it. */

@@ -78,7 +78,11 @@ function settings(report: AdaptReport): string {
   ];
   const body = rows.map(([name, value]) => `<tr><td>${name}</td><td>${value}</td></tr>`).join('\n');
   return `<table class="plain settings"><tbody>${body}</tbody></table>
-<p class="soft">The same samples, settings and binary give the same patch on every machine, byte for byte.</p>`;
+<p class="soft">${
+    report.binary === 'relaxed'
+      ? 'The relaxed binary rounds as the machine does: another machine may give another patch.'
+      : 'The same samples, settings and binary give the same patch on every machine, byte for byte.'
+  }</p>`;
 }
 
 /** One self-contained HTML page about an adaptation: no script, nothing from the network. */

@@ -7,6 +7,7 @@ import { TinyTrainError } from '../status.js';
 import type {
   AdaptOptions,
   AdaptReport,
+  Binary,
   Classification,
   ImageInput,
   InspectReport,
@@ -50,7 +51,7 @@ interface Call {
 export class TinyTrain {
   /** Set by `load`. */
   model!: ModelInfo;
-  binary!: 'scalar' | 'simd';
+  binary!: Binary;
   #channel!: Channel;
   #lost: Error | undefined;
   #calls = new Map<number, Call>();

@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { relaxedSimd } from 'wasm-feature-detect';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** What Node 20 needs for the relaxed binary. */
+const flags = (await relaxedSimd()) ? [] : ['--experimental-wasm-relaxed-simd'];
 const bench = (...args: string[]) =>
-  execFileSync(process.execPath, [main, 'bench', '--model', 'small', ...args], { encoding: 'utf8' });
+  execFileSync(process.execPath, [...flags, main, 'bench', '--model', 'small', ...args], { encoding: 'utf8' });
 
 describe('bench', () => {
-  it.each(['scalar', 'simd'])('times kernels, networks and adaptations, %s', (binary) => {
+  it.each(['scalar', 'simd', 'relaxed'])('times kernels, networks and adaptations, %s', (binary) => {
     const report = JSON.parse(bench('--json', '--profile', '--binary', binary, '--runs', '1', '--iterations', '2'));
     expect(report.machine.binary).toBe(binary);
     expect(report.peakGmacs).toBeGreaterThan(0);

@@ -5,7 +5,7 @@ import { writeModel } from '../../src/model/ttm.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { AdaptOptions } from '../../src/types.js';
 import { everyOperator, support } from './networks.js';
-import { BINARIES } from './rig.js';
+import { ALL } from './rig.js';
 
 const file = writeModel(everyOperator());
 const samples = support([9, 8, 3]);
@@ -35,7 +35,7 @@ function inWorker(binary: string, options: AdaptOptions): Promise<Uint8Array> {
   });
 }
 
-for (const binary of BINARIES) {
+for (const binary of ALL) {
   describe(`determinism, ${binary}`, () => {
     const patch = async (options: AdaptOptions, tt?: TinyTrain) => {
       const engine = tt ?? (await TinyTrain.load(file, { binary }));

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { deviation, GOLDEN } from './golden.js';
 import { allValues, parsePatch } from './patch.js';
+import { ALL } from './rig.js';
 
 /** Single precision against double, through a dozen layers. */
 const VALUES = 3e-6;
 const GRADIENTS = 2e-5;
 
-for (const binary of ['scalar', 'simd'] as const) {
+for (const binary of ALL) {
   for (const network of GOLDEN) {
     describe(`${network.name}, ${binary}, against PyTorch`, () => {
       const load = () => TinyTrain.load(network.file, { binary });

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { layersOf, type Model } from '../../src/model/model.js';
 import { writeModel } from '../../src/model/ttm.js';
 import { TinyTrain } from '../../src/tinytrain.js';
+import type { Binary } from '../../src/types.js';
 import { deepNetwork, everyOperator, Network, randomMobile, randomModel, support } from './networks.js';
-import { BINARIES, type Binary, everyLayer, type Job, Rig } from './rig.js';
+import { BINARIES, everyLayer, type Job, Rig } from './rig.js';
 
 /** Pointwise and fully connected layers whose weights take several slices, and a convolution that has one. */
 function wide(): Model {

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { layersOf, type Model } from '../../src/model/model.js';
 import { Random } from '../../src/random.js';
-import type { LayerChoice } from '../../src/types.js';
+import type { Binary, LayerChoice } from '../../src/types.js';
 import { deepNetwork, everyOperator, Network, randomMobile, randomModel, support } from './networks.js';
-import { BINARIES, type Binary, everyLayer, type Job, Rig } from './rig.js';
+import { ALL, everyLayer, type Job, Rig } from './rig.js';
 
 /** For each layer nothing, its bias, some channels or all. */
 function randomSelection(model: Model, random: Random): Record<number, LayerChoice> {
@@ -30,7 +30,7 @@ async function train(binary: Binary, model: Model, job: Job) {
   return { patch: Buffer.from(rig.patch()), loss: rig.loss, bytes, again };
 }
 
-for (const binary of BINARIES) {
+for (const binary of ALL) {
   describe(`the same patch, bit for bit, ${binary}`, () => {
     it('from a kept prefix as from one computed each time', async () => {
       const model = everyOperator();

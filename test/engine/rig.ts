@@ -2,10 +2,13 @@ import { compileBinary } from '../../src/binary.js';
 import { Engine, JOB } from '../../src/engine.js';
 import { layersOf, type Model } from '../../src/model/model.js';
 import { writeModel } from '../../src/model/ttm.js';
-import type { LayerChoice, Sample } from '../../src/types.js';
+import type { Binary, LayerChoice, Sample } from '../../src/types.js';
+import '../relaxed.js';
 
+/** The binaries that give the same on every machine. */
 export const BINARIES = ['scalar', 'simd'] as const;
-export type Binary = (typeof BINARIES)[number];
+/** Those and the relaxed one, which gives the same on one machine. */
+export const ALL = [...BINARIES, 'relaxed'] as const;
 
 const OPTIMIZER = { sgd: 0, momentum: 1, adam: 2 } as const;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cases, differences, error, inner, inputLength, label, outputLength, sizes, stored } from './channel.js';
-import { BINARIES, type Geometry, geometry, Kernels, randoms } from './harness.js';
+import { BINARIES, EXACT, type Geometry, geometry, Kernels, randoms } from './harness.js';
 
 const VALUES = 2e-6;
 const GRADIENTS = 5e-6;
@@ -118,6 +118,7 @@ shapes.push(geometry({ inH: 13, inW: 14, inC: 9, kernelH: 12, kernelW: 12, padTo
 
 describe.each(BINARIES)('%s', (file) => {
   const k = new Kernels(file);
+  const exact = file !== 'kernels.relaxed.wasm';
 
   test.each(cases.depthwise.map((c) => [label(sizes(c)), c] as const))('PyTorch: %s', (_, c) => {
     const g = sizes(c);
@@ -155,7 +156,10 @@ describe.each(BINARIES)('%s', (file) => {
         const dy = randoms(outputLength(g), i + 1);
         const whole = backwardWeight(k, g, dy, x);
         const sparse = backwardWeight(k, g, dy, x, channels);
-        expect([...sparse], label(g)).toEqual(pick(whole, channels, area));
+        // What four channels leave over is rounded twice in the relaxed binary, too, and a list leaves over others.
+        const rows = pick(whole, channels, area);
+        if (exact) expect([...sparse], label(g)).toEqual(rows);
+        else expect(error(sparse, rows), label(g)).toBeLessThan(GRADIENTS);
         const before = randoms(channels.length * area, i + 2);
         const added = sparse.map((v, j) => v + before[j]!);
         expect(error(backwardWeight(k, g, dy, x, channels, before), added), label(g)).toBeLessThan(GRADIENTS);
@@ -181,7 +185,7 @@ describe.each(BINARIES)('%s', (file) => {
 });
 
 test('both binaries give equal bits', () => {
-  const [scalar, simd] = BINARIES.map((file) => new Kernels(file)) as [Kernels, Kernels];
+  const [scalar, simd] = EXACT.map((file) => new Kernels(file)) as [Kernels, Kernels];
   for (const g of shapes) {
     const x = randoms(inputLength(g), 1);
     const w = randoms(g.kernelH * g.kernelW * g.inC, 2);

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import '../relaxed.js';
 
+/** The binaries that give equal bits on every machine. */
+export const EXACT = ['kernels.wasm', 'kernels.simd.wasm'] as const;
 /** The binaries that every kernel test runs on. */
-export const BINARIES = ['kernels.wasm', 'kernels.simd.wasm'] as const;
+export const BINARIES = [...EXACT, 'kernels.relaxed.wasm'] as const;
 
 /** The sizes of a windowed operator, as in assembly/kernels/geometry.ts. */
 export interface Geometry {

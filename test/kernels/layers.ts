@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type Geometry, Kernels, randoms } from './harness.js';
+import { EXACT, type Geometry, Kernels, randoms } from './harness.js';
 
 /** Largest error allowed, as a share of the largest value: sums of up to a few thousand float32 products. */
 export const VALUES = 3e-6;
@@ -200,9 +200,9 @@ export function check(k: Kernels, layer: Layer, g: Geometry): void {
     expect(run(k, layer, plain, values, { last }), `${last} at the end of memory`).toEqual(all);
 }
 
-/** Both binaries give the same bits. */
+/** The scalar and the SIMD binary give the same bits. */
 export function same(layer: Layer, g: Geometry): void {
   const values = operands(layer, g, 30);
-  const scalar = run(new Kernels('kernels.wasm'), layer, g, values);
-  expect(run(new Kernels('kernels.simd.wasm'), layer, g, values)).toEqual(scalar);
+  const [scalar, simd] = EXACT.map((file) => run(new Kernels(file), layer, g, values));
+  expect(simd).toEqual(scalar);
 }

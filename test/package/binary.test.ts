@@ -1,13 +1,50 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type compileBinary, provideBinary } from '../../src/binary.js';
-import '../../src/node/index.js';
+import { chooseBinary, type compileBinary, provideBinary } from '../../src/binary.js';
+import { TinyTrain } from '../../src/node/index.js';
+import type { Binary } from '../../src/types.js';
+import '../relaxed.js';
 
 const url = (file: string) => new URL(`../../build/${file}`, import.meta.url);
-const FILES = { scalar: 'tinytrain.wasm', simd: 'tinytrain.simd.wasm' } as const;
-const kinds = Object.entries(FILES) as ['scalar' | 'simd', string][];
+const FILES = { scalar: 'tinytrain.wasm', simd: 'tinytrain.simd.wasm', relaxed: 'tinytrain.relaxed.wasm' } as const;
+const kinds = Object.entries(FILES) as [Binary, string][];
 
 describe('the binary', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('is relaxed only where that is asked for', async () => {
+    expect(await chooseBinary()).toBe('simd');
+    expect(await chooseBinary('auto')).toBe('simd');
+    expect(await chooseBinary('relaxed')).toBe('relaxed');
+  });
+
+  it.each([
+    ['simd', "no WebAssembly SIMD: use binary 'scalar' or 'auto'"],
+    [
+      'relaxed',
+      "no relaxed SIMD of WebAssembly (Node 20 has it with --experimental-wasm-relaxed-simd): use binary 'auto'",
+    ],
+  ] as const)('%s: where the host does not have it, one line says what to do', async (binary, line) => {
+    vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
+    await expect(TinyTrain.load('small', { binary })).rejects.toThrow(`this host has ${line}`);
+    expect((await TinyTrain.load('small')).binary).toBe('scalar');
+  });
+
+  it('relaxed: trains as SIMD does, up to rounding', async () => {
+    const noise = (seed: number) => Float32Array.from({ length: 32 * 32 * 3 }, (_, i) => Math.sin(i * i + seed));
+    const support = Array.from({ length: 6 }, (_, i) => ({ image: noise(i), label: `class ${i % 2}` }));
+    const adapted = async (binary: Binary) => {
+      const tt = await TinyTrain.load('small', { binary });
+      const report = await tt.adapt(support, { iterations: 3, augment: 'none' });
+      expect(report.binary).toBe(binary);
+      return report;
+    };
+    const [simd, relaxed] = [await adapted('simd'), await adapted('relaxed')];
+    expect(relaxed.memory).toEqual(simd.memory);
+    expect(relaxed.loss).toHaveLength(3);
+    for (const [i, loss] of relaxed.loss.entries()) expect(loss / simd.loss[i]!).toBeCloseTo(1, 4);
+  });
+
   it.each(kinds)('%s: given as a module, as bytes, as a URL or as a path', async (binary, file) => {
     const bytes = readFileSync(url(file));
     const module = new WebAssembly.Module(bytes);

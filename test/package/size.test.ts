@@ -1,8 +1,13 @@
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import '../relaxed.js';
 
 /** Limits in bytes: a microcontroller's flash and a page's first load depend on them. */
-const LIMITS = { 'tinytrain.wasm': 40 * 1024, 'tinytrain.simd.wasm': 64 * 1024 };
+const LIMITS = {
+  'tinytrain.wasm': 40 * 1024,
+  'tinytrain.simd.wasm': 64 * 1024,
+  'tinytrain.relaxed.wasm': 64 * 1024,
+};
 
 test.each(Object.entries(LIMITS))('%s has at most %i bytes', (file, limit) => {
   expect(statSync(new URL(`../../build/${file}`, import.meta.url)).size).toBeLessThanOrEqual(limit);

@@ -2,12 +2,13 @@
  * Speed of the kernels on layers of usual networks. Each is timed where it works: as a step of the engine's own program,
  * training a network of two layers, of which the first needs the input gradient of the second.
  */
-import { type Binary, compileBinary } from '../../binary.js';
+import { compileBinary } from '../../binary.js';
 import { Engine, JOB } from '../../engine.js';
 import type { Model, Operator, OperatorKind, Shape } from '../../model/model.js';
 import { writeModel } from '../../model/ttm.js';
 import { STEP } from '../../profile.js';
 import { Random } from '../../random.js';
+import type { Binary } from '../../types.js';
 import { spread } from './timing.js';
 
 interface Layer {

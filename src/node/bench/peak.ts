@@ -1,4 +1,5 @@
-import { type Binary, inflate } from '../../binary.js';
+import { inflate } from '../../binary.js';
+import type { Binary } from '../../types.js';
 
 /** Exports of assembly/probe.ts. */
 interface Probe {
@@ -6,6 +7,11 @@ interface Probe {
   probe(rounds: number, u: number, v: number): number;
 }
 
+const PROBES = {
+  scalar: () => import('../../wasm/probe.js'),
+  simd: () => import('../../wasm/probe-simd.js'),
+  relaxed: () => import('../../wasm/probe-relaxed.js'),
+};
 const ROUNDS = 100_000;
 const TRIES = 40;
 
@@ -14,8 +20,7 @@ const TRIES = 40;
  * best of many short tries, as what else runs on the machine can only take from it.
  */
 export async function peakGmacs(binary: Binary): Promise<number> {
-  const { deflated } =
-    binary === 'simd' ? await import('../../wasm/probe-simd.js') : await import('../../wasm/probe.js');
+  const { deflated } = await PROBES[binary]();
   const { instance } = await WebAssembly.instantiate(await inflate(deflated));
   const { width, probe } = instance.exports as unknown as Probe;
   let best = Number.POSITIVE_INFINITY;
