@@ -24,4 +24,15 @@ export function savePicture(path, options) {
   renameSync(`${path}.tmp`, path);
 }
 
+/** Names at the ends of lines, moved apart where they would lie on each other. `least`: distance in units of y. */
+export function endLabels(points, { x, y, name, least }) {
+  const sorted = [...points].sort((a, b) => a[y] - b[y]);
+  const placed = [];
+  for (const point of sorted) {
+    const before = placed.at(-1);
+    placed.push({ ...point, at: before ? Math.max(point[y], before.at + least) : point[y] });
+  }
+  return Plot.text(placed, { x, y: 'at', text: name, fill: name, textAnchor: 'start', dx: 8 });
+}
+
 export { Plot };

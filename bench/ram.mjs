@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { sampleEpisode } from '../dist/episodes.js';
 import { openData, readSamples } from '../dist/node/data.js';
 import { TinyTrain } from '../dist/node/index.js';
-import { COLOURS, Plot, savePicture } from './picture.mjs';
+import { COLOURS, endLabels, Plot, savePicture } from './picture.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -158,9 +158,9 @@ savePicture(fileURLToPath(new URL('../docs/ram.svg', import.meta.url)), {
     Plot.ruleY(flat, { y: 'accuracy', stroke: 'data', strokeDasharray: '3 4', strokeOpacity: 0.7 }),
     Plot.line(points, { x: 'ram', y: 'accuracy', stroke: 'data', strokeWidth: (d) => (d.data === 'mean' ? 3 : 1.5) }),
     Plot.dot(points, { x: 'ram', y: 'accuracy', fill: 'data', r: 3 }),
-    Plot.text(
+    endLabels(
       points.filter((p) => p.ram === last),
-      { x: 'ram', y: 'accuracy', text: 'data', fill: 'data', textAnchor: 'start', dx: 8 },
+      { x: 'ram', y: 'accuracy', name: 'data', least: 2.2 },
     ),
     Plot.text(['dashed: not adapted'], { frameAnchor: 'bottom-right', dy: -6, dx: -4, fill: '#555' }),
   ],
