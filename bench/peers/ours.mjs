@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileBinary } from '../../dist/binary.js';
 import { Engine, JOB } from '../../dist/engine.js';
-import { STEP } from '../../dist/profile.js';
+import { macs } from '../../dist/model/model.js';
+import { spread } from '../../dist/node/bench/timing.js';
+import { profileRows, STEP } from '../../dist/profile.js';
 import { readNetwork } from './read.mjs';
 import { repeat, serve } from './worker.mjs';
 
@@ -80,6 +82,32 @@ function timeTraining(step, ms) {
   return times;
 }
 
+/** Where the time of a query and the update goes: the medians of each step of the program, summed by kind. */
+function profileTraining(step, iterations) {
+  const { engine, begin } = trainers[step];
+  begin(TIMED_LR, iterations);
+  const first = step === 'training' ? 0 : network.lastBlocks;
+  const steps = new Map();
+  let pass = engine.control.get('phase');
+  engine.profile(host, (timed) => {
+    // Of a frozen prefix the operators ran before, once.
+    if (pass === PHASE.keeping || pass === PHASE.queries || timed.endsIteration) {
+      const key = `${timed.code} ${timed.operator} ${timed.endsIteration}`;
+      if (!steps.has(key)) steps.set(key, { ...timed, all: [] });
+      steps.get(key).all.push(timed.ms);
+    }
+    pass = timed.phase;
+  });
+  const typical = [...steps.values()].map(({ all, ...timed }) => ({ ...timed, ms: spread(all).median }));
+  const operators = network.operators.map((o, index) => ({
+    op: o.op,
+    pointwise: o.op === 'convolution' && o.kernel[0] === 1,
+    macs: macs(o),
+    trained: index >= first ? 1 : 0,
+  }));
+  return { rows: profileRows(typical, operators) };
+}
+
 await serve(
   { name: 'tinytrain', version: 'simd', steps: { inference: true, training: true, blocks: true } },
   {
@@ -96,6 +124,7 @@ await serve(
       engine.pump({ ...host, iteration: (loss) => losses.push(loss) });
       return { losses };
     },
+    profile: ({ step, iterations }) => profileTraining(step, iterations),
     time: async ({ step, ms }) => ({
       ms: step === 'inference' ? await repeat(() => embed(0), ms) : timeTraining(step, ms),
     }),

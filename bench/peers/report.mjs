@@ -10,7 +10,7 @@ function cell(step) {
 }
 
 /** Markdown: milliseconds of each step, and how many times as long as ours it takes. */
-export function table({ machine, steps, rounds, rows, checked, missing }) {
+export function table({ machine, steps, rounds, rows, profile, checked, missing }) {
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; load ${machine.load.map((l) => l.toFixed(1)).join(' to ')}; ` +
       `${rounds} rounds. Milliseconds: median (quartiles); best; times ours.`,
@@ -19,6 +19,18 @@ export function table({ machine, steps, rounds, rows, checked, missing }) {
     lines.push('', `| ${title} | ms | best | times ours |`, '| --- | ---: | ---: | ---: |');
     for (const { name, steps: measured } of rows) {
       if (measured[step]) lines.push(`| ${name} | ${cell(measured[step])} |`);
+    }
+  }
+  for (const [step, kinds] of Object.entries(profile)) {
+    const total = kinds.reduce((sum, { ms }) => sum + ms, 0);
+    lines.push(
+      '',
+      `| tinytrain, ${steps[step]} | steps | ms | share | GMAC/s |`,
+      '| --- | ---: | ---: | ---: | ---: |',
+    );
+    for (const { kind, steps: count, ms, macs } of kinds) {
+      const speed = macs > 0 ? (macs / ms / 1e6).toFixed(1) : '';
+      lines.push(`| ${kind} | ${count} | ${ms.toFixed(3)} | ${((100 * ms) / total).toFixed(1)}% | ${speed} |`);
     }
   }
   const worst = (what) => Math.max(0, ...checked.filter((c) => c.what.startsWith(what)).map((c) => c.error));

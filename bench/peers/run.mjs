@@ -127,6 +127,7 @@ for (const python of provide('PyTorch', () => installTorch(folder, args.python))
 
 let checked;
 let rows;
+const profile = {};
 const load = [];
 try {
   say('comparing answers');
@@ -134,6 +135,9 @@ try {
   load.push(loadavg()[0]);
   rows = await time(peers, rounds, say);
   load.push(loadavg()[0]);
+  for (const step of ['training', 'blocks']) {
+    profile[step] = (await peers[0].ask({ ask: 'profile', step, iterations: 40 })).rows;
+  }
 } catch (error) {
   fail(error.message);
 } finally {
@@ -141,7 +145,7 @@ try {
 }
 
 const machine = { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, node: process.version, load };
-const report = { machine, network: 'MobileNetV2 0.35, 128x128', steps: STEPS, rounds, checked, rows, missing };
+const report = { machine, network: 'MobileNetV2 0.35, 128x128', steps: STEPS, rounds, checked, rows, profile, missing };
 const path = `${folder}/result.json`;
 writeFileSync(`${path}.tmp`, `${JSON.stringify(report, null, 2)}\n`);
 renameSync(`${path}.tmp`, path);
