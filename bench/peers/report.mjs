@@ -3,22 +3,22 @@ import { COLOURS, Plot, savePicture } from '../picture.mjs';
 
 const digits = (value) => (value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0));
 
-function cell(step) {
-  if (step.reason) return 'impossible | | ';
+function cell(step, ours) {
+  if (step.reason) return 'impossible | | | ';
   const [low, high] = step.quartiles.map(digits);
-  return `${digits(step.ms)} (${low} to ${high}) | ${digits(step.best)} | ${digits(step.times)}`;
+  return `${digits(step.ms)} (${low} to ${high}) | ${digits(step.times)} | ${digits(step.best)} | ${digits(step.best / ours.best)}`;
 }
 
 /** Markdown: milliseconds of each step, and how many times as long as ours it takes. */
 export function table({ machine, steps, rounds, rows, profile, checked, missing }) {
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; load ${machine.load.map((l) => l.toFixed(1)).join(' to ')}; ` +
-      `${rounds} rounds. Milliseconds: median (quartiles); best; times ours.`,
+      `${rounds} rounds. Milliseconds: median (quartiles), and best.`,
   ];
   for (const [step, title] of Object.entries(steps)) {
-    lines.push('', `| ${title} | ms | best | times ours |`, '| --- | ---: | ---: | ---: |');
+    lines.push('', `| ${title} | ms | times ours | best | times our best |`, '| --- | ---: | ---: | ---: | ---: |');
     for (const { name, steps: measured } of rows) {
-      if (measured[step]) lines.push(`| ${name} | ${cell(measured[step])} |`);
+      if (measured[step]) lines.push(`| ${name} | ${cell(measured[step], rows[0].steps[step])} |`);
     }
   }
   for (const [step, kinds] of Object.entries(profile)) {
