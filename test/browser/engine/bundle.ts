@@ -8,7 +8,7 @@ const page = (name: string) => fileURLToPath(new URL(`./page/${name}.ts`, import
 
 /**
  * Bundles test files as they are for a page, into a folder: one module a file, and `run.js`. What they import of
- * vitest, of node:fs and of the package itself is replaced, and `import.meta.url` names a file of the repository, served
+ * vitest, of node:fs, of node:v8 and of the package itself is replaced, and `import.meta.url` names a file of the repository, served
  * under /repository/.
  */
 export async function bundleTests(files: string[], folder: string): Promise<void> {
@@ -24,6 +24,7 @@ export async function bundleTests(files: string[], folder: string): Promise<void
     alias: {
       vitest: page('vitest'),
       'node:fs': page('fs'),
+      'node:v8': page('v8'),
       tinytrain: './dist/index.js',
       'tinytrain/worker': './dist/worker/index.js',
     },
