@@ -28,7 +28,7 @@ export async function adapt(graph, tensors, labels, { iterations, lr, temperatur
     const scores = unit(f)
       .matMul(unit(means.matMul(f)), false, true)
       .mul(temperature);
-    return hot.mul(scores.logSoftmax()).sum().div(-labels.length);
+    return tf.losses.softmaxCrossEntropy(hot, scores);
   };
   const losses = [];
   for (let i = 0; i < iterations; i++) losses.push(optimizer.minimize(lossOf, true, variables));
