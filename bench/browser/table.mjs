@@ -16,6 +16,9 @@ const table = (head, numbers, rows) => {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, i) => (i < numbers ? '---' : '---:'))), ...rows.map(line)].join('\n');
 };
+/** `Firefox 153`. */
+const nameOf = ({ name, version }) =>
+  `${name[0].toUpperCase()}${name.slice(1)} ${version.replace(/^.*\//, '').split('.')[0]}`;
 const megabytes = (bytes) => (bytes === undefined ? '-' : `${(bytes / 2 ** 20).toFixed(2)} MB`);
 const GRADIENTS = { plain: 'of tfjs', composed: 'of the bench' };
 
@@ -37,7 +40,7 @@ export function markdown({ package: version, machine, browsers, missing }) {
 function speed(timed) {
   const rows = timed.flatMap(({ browser, network }) =>
     network.peers.map((peer) => {
-      const name = [browser.version.replace('/', ' '), network.name, peer.backend, GRADIENTS[peer.form] ?? ''];
+      const name = [nameOf(browser), network.name, peer.backend, GRADIENTS[peer.form] ?? ''];
       if (peer.problem) return [...name, '', `cannot: ${peer.problem}`, '', '', ''];
       const { rounds, iterations, features } = peer;
       const of = (who) => rounds.map((round) => round[who].totalMs);
@@ -68,7 +71,7 @@ function speed(timed) {
 
 function usual(timed) {
   const rows = timed.map(({ browser, network }) => [
-    browser.version.replace('/', ' '),
+    nameOf(browser),
     network.name,
     times(network.usual.thread.map(({ totalMs }) => totalMs)),
     times(network.usual.page.map(({ totalMs }) => totalMs)),
@@ -85,14 +88,15 @@ function usual(timed) {
 function memory(watched) {
   const rows = watched.flatMap(({ browser, network }) =>
     Object.entries(network.tab).map(([where, looks]) => {
-      const of = (show) => Object.values(looks).map(show).join(', ');
+      const of = (show) => [...new Set(Object.values(looks).map(show))].join(', ');
       return [
-        browser.version.replace('/', ' '),
+        nameOf(browser),
         network.name,
         where === 'page' ? 'page' : 'worker',
         of(({ engine }) => megabytes(engine[0])),
         of(({ bytes }) => megabytes(bytes)),
-        of(({ processes }) => megabytes(processes)),
+        // What the browser says of the tab is exact; its processes do much else.
+        of(({ bytes, processes }) => megabytes(bytes === undefined ? processes : undefined)),
       ];
     }),
   );
