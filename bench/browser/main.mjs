@@ -11,11 +11,16 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { memoryOfTab } from './memory.mjs';
 import { installPeers } from './peers.mjs';
-import { bundlePages, loadHarness, site, version } from './site.mjs';
+import { bundlePages, loadHarness, NETWORKS, site, version } from './site.mjs';
 import { speedInPage } from './speed.mjs';
 import { markdown } from './table.mjs';
 
-const list = (text) => text.split(',').filter(Boolean);
+const list = (name, text, allowed) => {
+  const words = text.split(',').filter(Boolean);
+  const wrong = words.find((word) => allowed && !allowed.includes(word));
+  if (wrong === undefined) return words;
+  throw new Error(`bench:browser: --${name} must be of ${allowed.join(', ')}, got ${wrong}`);
+};
 const whole = (name, text) => {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
   throw new Error(`bench:browser: --${name} must be an integer of at least 1, got ${text}`);
@@ -33,7 +38,8 @@ async function main() {
       seconds: { type: 'string', default: '10' },
     },
   });
-  const parts = list(args.parts);
+  const parts = list('parts', args.parts, ['speed', 'memory']);
+  const browsers = list('browsers', args.browsers, ['chromium', 'firefox']);
   const options = {
     rounds: whole('rounds', args.rounds),
     iterations: whole('iterations', args.iterations),
@@ -42,7 +48,7 @@ async function main() {
   };
   installPeers();
   const [{ openBrowser, serve, findBrowser, howToInstall }] = await Promise.all([loadHarness(), bundlePages()]);
-  const { files, networks, missing } = await site(list(args.networks));
+  const { files, networks, missing } = await site(list('networks', args.networks, Object.keys(NETWORKS)));
   for (const line of missing) console.error(line);
   // Isolated from other origins: only so a browser tells of its memory, and gives tfjs its threads.
   const headers = {
@@ -58,7 +64,7 @@ async function main() {
     browsers: [],
   };
   try {
-    for (const name of list(args.browsers)) {
+    for (const name of browsers) {
       if (!findBrowser(name)) {
         result.missing.push(howToInstall(name));
         console.error(`skipped: ${name}: ${howToInstall(name)}`);
@@ -100,8 +106,7 @@ async function bench(name, launch, origin, networks, parts, options) {
       options.say(`${browser.version}, ${network.name}: ${part}`);
       try {
         if (part === 'speed') Object.assign(figures, await speedInPage(browser, origin, network, options));
-        else if (part === 'memory') figures.tab = await memoryOfTab(browser, origin, network, options);
-        else throw new Error(`bench:browser: no part ${part}; there are speed, memory`);
+        else figures.tab = await memoryOfTab(browser, origin, network, options);
       } finally {
         await browser.close();
       }
