@@ -58,7 +58,7 @@ function speed(timed) {
   const head = [
     'browser',
     'network',
-    'tfjs',
+    'backend of tfjs',
     'gradients',
     'iterations',
     'tfjs',
