@@ -88,8 +88,10 @@ export class Networks {
   async prototypes(support: Sample[]): Promise<boolean> {
     this.#beforeReady = false;
     if (support.length === 0) return false;
-    await this.#before.run((network) => network.adapt(support, { method: 'none' }));
-    this.#beforeReady = true;
+    await this.#before.run(async (network) => {
+      await network.adapt(support, { method: 'none' });
+      this.#beforeReady = true;
+    });
     return true;
   }
 
@@ -135,21 +137,27 @@ export class Networks {
   }
 
   async apply(patch: Uint8Array): Promise<void> {
-    await this.#after.run((network) => network.apply(patch));
-    this.#afterReady = true;
+    await this.#after.run(async (network) => {
+      await network.apply(patch);
+      this.#afterReady = true;
+    });
   }
 
   async reset(): Promise<void> {
-    await this.#after.run((network) => network.reset());
-    this.#afterReady = false;
+    await this.#after.run(async (network) => {
+      this.#afterReady = false;
+      await network.reset();
+    });
   }
 
   /** Asks both networks; the one that is being trained is not asked. */
   async classify(image: RawImage): Promise<Verdict> {
-    const ask = (lane: Lane, ready: boolean) => (ready ? lane.run((network) => network.classify(image)) : null);
+    // Asked when the network's turn has come: what is before in its queue may have taken the patch off.
+    const ask = (lane: Lane, ready: () => boolean) =>
+      lane.run(async (network) => (ready() ? network.classify(image) : null));
     const [before, after] = await Promise.all([
-      ask(this.#before, this.#beforeReady),
-      ask(this.#after, this.#afterReady && !this.#training),
+      ask(this.#before, () => this.#beforeReady),
+      this.#training ? null : ask(this.#after, () => this.#afterReady),
     ]);
     return { before, after };
   }
