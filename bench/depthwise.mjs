@@ -1,14 +1,14 @@
 // Speed of the depthwise kernels, in G multiply-adds a second and as a share of the core's peak in WebAssembly.
 //
-//   npm run build:wasm && node bench/depthwise.mjs [kernels.simd.wasm | kernels.wasm]
+//   npm run build && node bench/depthwise.mjs [kernels.simd.wasm | kernels.wasm]
 //
-// The peak is measured here, by a loop of multiply-adds that touches no memory, so that shares compare between
+// The peak is that of assembly/probe.ts in the same run, so that shares compare between
 // machines. Answers are checked against the definition before anything is timed. Each figure is the best
 // of ROUNDS: what else runs on the machine only ever adds time.
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import asc from 'assemblyscript/asc';
+import { peakGmacs } from '../dist/node/bench/peak.js';
 
 const file = process.argv[2] ?? 'kernels.simd.wasm';
 const simd = file.includes('simd');
@@ -38,7 +38,7 @@ const bytes = readFileSync(new URL(`../build/${file}`, import.meta.url));
 const { exports: kernels } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {});
 kernels.memory.grow(512);
 
-const peak = await measurePeak();
+const peak = await peakGmacs(simd ? 'simd' : 'scalar');
 console.log(`${cpus()[0].model.trim()}, node ${process.version}, ${file}`);
 console.log(`peak: ${peak.toFixed(1)} GMAC/s\n`);
 console.log('case                      forward        input gradient  weight gradient  1/8 of the channels: cost');
@@ -142,25 +142,4 @@ function time(call) {
     best = Math.min(best, (performance.now() - start) / calls);
   }
   return best;
-}
-
-/** G multiply-adds a second of twelve independent chains in registers. */
-async function measurePeak() {
-  const names = Array.from({ length: 12 }, (_, i) => `a${i}`);
-  const type = simd ? 'v128' : 'f32';
-  const splat = (v) => (simd ? `f32x4.splat(${v})` : `<f32>${v}`);
-  const step = (a) => (simd ? `${a} = f32x4.add(f32x4.mul(${a}, m), s);` : `${a} = ${a} * m + s;`);
-  const store = (a, i) => (simd ? `v128.store(${i * 16}, ${a});` : `store<f32>(${i * 4}, ${a});`);
-  const source = `export function probe(n: i32, m0: f32): void {
-    const m: ${type} = ${splat('m0')}; const s: ${type} = ${splat('1.0')};
-    ${names.map((a, i) => `let ${a}: ${type} = ${splat(`${i}.5`)};`).join('\n')}
-    for (; n > 0; n--) { ${names.map(step).join(' ')} }
-    ${names.map(store).join('\n')}
-  }`;
-  const options = { optimizeLevel: 3, runtime: 'stub', initialMemory: 1, ...(simd ? { enable: ['simd'] } : {}) };
-  const { binary, error, stderr } = await asc.compileString(source, options);
-  if (error) throw new Error(stderr.toString());
-  const { probe } = new WebAssembly.Instance(new WebAssembly.Module(binary), {}).exports;
-  const n = 100_000;
-  return (n * names.length * (simd ? 4 : 1)) / time(() => probe(n, 0.5)) / 1e6;
 }

@@ -1,14 +1,14 @@
 // Times the dense kernels on layers of usual networks, as multiply-adds a second and as a share of the peak that a probe
 // reaches in the same run: independent chains of multiply and add in registers, without a load.
 //
-//   node scripts/build-wasm.mjs kernels kernels-simd && node bench/kernels.mjs [NAME...]     names of layers; default: all
+//   npm run build && node bench/kernels.mjs [NAME...]     names of layers; default: all
 //
 // Each answer is checked before it is timed: some elements of the output are compared to a plain sum, and gradients by
 // <out(x), dy> = <x, dx> = <w, dw>, which holds for a layer without bias.
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import asc from 'assemblyscript/asc';
+import { peakGmacs } from '../dist/node/bench/peak.js';
 
 // Optimised code from the first call: on a busy machine the switch to it can come after the timing.
 setFlagsFromString('--no-liftoff');
@@ -41,26 +41,6 @@ const LAYERS = {
   'conv 3x3 4x4 256>256': conv(4, 256, 256, 3, 1),
   'linear 1280>10': linear(1280, 10),
 };
-
-/** Multiply-adds a second of twelve chains that fill the units of the machine. */
-async function peak(simd) {
-  const lanes = simd ? 4 : 1;
-  const type = simd ? 'v128' : 'f32';
-  const chain = (i) => (simd ? `s${i} = f32x4.add(f32x4.mul(s${i}, x), y);` : `s${i} = s${i} * x + y;`);
-  const all = (f) => Array.from({ length: 12 }, (_, i) => f(i)).join('\n');
-  const source = `export function probe(n: i32, u: f32, v: f32): f32 {
-    const x: ${type} = ${simd ? 'f32x4.splat(u)' : 'u'}; const y: ${type} = ${simd ? 'f32x4.splat(v)' : 'v'};
-    ${all((i) => `let s${i}: ${type} = x;`)}
-    do { ${all(chain)} } while (--n);
-    ${simd ? `let sum: v128 = x; ${all((i) => `sum = f32x4.add(sum, s${i});`)} return f32x4.extract_lane(sum, 0);` : `return ${Array.from({ length: 12 }, (_, i) => `s${i}`).join('+')};`}
-  }`;
-  const options = { optimizeLevel: 3, runtime: 'stub', use: 'abort=', ...(simd && { enable: ['simd'] }) };
-  const { binary, error, stderr } = await asc.compileString(source, options);
-  if (error) throw new Error(stderr.toString());
-  const { probe } = new WebAssembly.Instance(new WebAssembly.Module(binary)).exports;
-  const n = 100_000;
-  return (n * 12 * lanes) / time(() => probe(n, 0.999, 0.001)).best;
-}
 
 /**
  * Seconds of a call, of many short rounds: the best, which is what the code can do on a machine that does other things
@@ -152,7 +132,7 @@ for (const [file, simd] of [
   ['kernels.simd.wasm', true],
   ['kernels.wasm', false],
 ]) {
-  const top = await peak(simd);
+  const top = 1e9 * (await peakGmacs(simd ? 'simd' : 'scalar'));
   console.log(`\n${file}: peak ${(top / 1e9).toFixed(1)} GMAC/s`);
   for (const [name, layer] of Object.entries(LAYERS)) {
     if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;

@@ -78,16 +78,36 @@ function kindOf(step: TimedStep, operators: readonly ProfiledOperator[]): { kind
   }
 }
 
+/** A step of the program that ran `count` times. */
+export interface TypicalStep extends TimedStep {
+  count: number;
+}
+
+/** Each step of the program once, with the median of its times: what else ran on the machine does not add to it. */
+export function typicalSteps(steps: readonly TimedStep[]): TypicalStep[] {
+  const runs = new Map<string, TimedStep[]>();
+  for (const step of steps) {
+    const key = `${step.code} ${step.operator} ${step.endsIteration}`;
+    const list = runs.get(key);
+    if (list) list.push(step);
+    else runs.set(key, [step]);
+  }
+  return [...runs.values()].map((list) => {
+    const times = list.map((step) => step.ms).sort((a, b) => a - b);
+    return { ...list[0]!, ms: times[times.length >> 1]!, count: list.length };
+  });
+}
+
 /** Sums the steps by kind, the most expensive kind first. */
-export function profileRows(steps: readonly TimedStep[], operators: readonly ProfiledOperator[]): ProfileRow[] {
+export function profileRows(steps: readonly TypicalStep[], operators: readonly ProfiledOperator[]): ProfileRow[] {
   const rows = new Map<string, ProfileRow>();
   for (const step of steps) {
     const { kind, macs } = kindOf(step, operators);
     const row = rows.get(kind) ?? { kind, dense: false, steps: 0, ms: 0, macs: 0 };
     rows.set(kind, row);
-    row.steps++;
-    row.ms += step.ms;
-    row.macs += macs;
+    row.steps += step.count;
+    row.ms += step.ms * step.count;
+    row.macs += macs * step.count;
     row.dense ||= macs > 0;
   }
   return [...rows.values()].sort((a, b) => b.ms - a.ms);

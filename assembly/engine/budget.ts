@@ -149,7 +149,7 @@ function leastChannels(layer: Layer): i32 {
 }
 
 /** Bytes of the prototypes' gradients, which training needs and inference doesn't. */
-export function prototypeBytes(): u32 {
+function prototypeBytes(): u32 {
   return (control().ways * control().featureCount) << 2;
 }
 
@@ -167,6 +167,7 @@ export function planTraining(): u32 {
   return firstTarget() == opCount() ? 0 : bytes;
 }
 
+/** Bytes as the control block holds them: the highest number for more than that. */
 export function saturated(bytes: u64): u32 {
   return bytes > 0xffffffff ? 0xffffffff : <u32>bytes;
 }

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { compileBinary } from '../../dist/binary.js';
 import { Engine, JOB } from '../../dist/engine.js';
 import { macs } from '../../dist/model/model.js';
-import { spread } from '../../dist/node/bench/timing.js';
-import { profileRows, STEP } from '../../dist/profile.js';
+import { profileRows, STEP, typicalSteps } from '../../dist/profile.js';
 import { readNetwork } from './read.mjs';
 import { repeat, serve } from './worker.mjs';
 
@@ -87,25 +86,21 @@ function profileTraining(step, iterations) {
   const { engine, begin } = trainers[step];
   begin(TIMED_LR, iterations);
   const first = step === 'training' ? 0 : network.lastBlocks;
-  const steps = new Map();
+  const timed = [];
   let pass = engine.control.get('phase');
-  engine.profile(host, (timed) => {
+  engine.profile(host, (step) => {
     // Of a frozen prefix the operators ran before, once.
-    if (pass === PHASE.keeping || pass === PHASE.queries || timed.endsIteration) {
-      const key = `${timed.code} ${timed.operator} ${timed.endsIteration}`;
-      if (!steps.has(key)) steps.set(key, { ...timed, all: [] });
-      steps.get(key).all.push(timed.ms);
-    }
-    pass = timed.phase;
+    if (pass === PHASE.keeping || pass === PHASE.queries || step.endsIteration) timed.push(step);
+    pass = step.phase;
   });
-  const typical = [...steps.values()].map(({ all, ...timed }) => ({ ...timed, ms: spread(all).median }));
+  const once = typicalSteps(timed).map((step) => ({ ...step, count: 1 }));
   const operators = network.operators.map((o, index) => ({
     op: o.op,
     pointwise: o.op === 'convolution' && o.kernel[0] === 1,
     macs: macs(o),
     trained: index >= first ? 1 : 0,
   }));
-  return { rows: profileRows(typical, operators) };
+  return { rows: profileRows(once, operators) };
 }
 
 await serve(

@@ -3,7 +3,7 @@ import { choose, type Loaded } from '../../choose.js';
 import { JOB, type TimedStep } from '../../engine.js';
 import type { StoredModel } from '../../model/ttm.js';
 import { checkOptions } from '../../options.js';
-import { type ProfiledOperator, type ProfileRow, profileRows } from '../../profile.js';
+import { type ProfiledOperator, type ProfileRow, profileRows, type TypicalStep, typicalSteps } from '../../profile.js';
 import { Random } from '../../random.js';
 import { TinyTrainError } from '../../status.js';
 import { taskOf } from '../../task.js';
@@ -70,7 +70,7 @@ export interface TrainingProfile {
   ms: number;
   /** MACs of the query. */
   macs: number;
-  /** Kinds of steps of the queries and the update, over the whole run. */
+  /** Kinds of steps of the queries and the update, over the whole run, each step at the median of its times. */
   rows: ProfileRow[];
 }
 
@@ -96,11 +96,12 @@ export async function profileTraining(
     if (step.endsIteration) iteration++;
   });
   if (counted.length === 0) throw new TinyTrainError('nothing was trained that could be timed');
-  const total = counted.reduce((sum, s) => sum + s.ms, 0);
-  const updates = counted.filter((s) => s.endsIteration).reduce((sum, s) => sum + s.ms, 0);
+  const typical = typicalSteps(counted);
+  const sum = (steps: readonly TypicalStep[]) => steps.reduce((ms, step) => ms + step.ms * step.count, 0);
+  const updates = sum(typical.filter((step) => step.endsIteration));
   return {
-    ms: (total - updates) / (ITERATIONS * samples.length) + updates / ITERATIONS,
+    ms: (sum(typical) - updates) / (ITERATIONS * samples.length) + updates / ITERATIONS,
     macs: report.macs.forward + report.macs.backward,
-    rows: profileRows(counted, profiled(stored, report.layers, loaded)),
+    rows: profileRows(typical, profiled(stored, report.layers, loaded)),
   };
 }
