@@ -30,7 +30,8 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
     const features = (config.targets[target].enable ?? []).map((feature) => `--enable-${feature}`);
     run('wasm-opt', [
       out,
-      '-O3',
+      // Without SIMD as small as that: the loops stay as they are, instruction for instruction (bench/mcu/kernels.mjs).
+      features.length ? '-O3' : '-Os',
       '--enable-bulk-memory',
       '--enable-sign-ext',
       '--enable-nontrapping-float-to-int',
