@@ -102,6 +102,12 @@ export class Control {
   /** 228: code (program.ts) and 232: operator of the step that `step` ran last, for a profile. */
   stepCode: u32;
   stepOperator: i32;
+  /**
+   * Set by the host: 236: which of the instances that share the samples of a job this one is, 240: how many there are
+   * (share.ts); 0 or 1: it runs all samples.
+   */
+  shard: i32;
+  shards: i32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

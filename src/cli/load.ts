@@ -1,4 +1,4 @@
-import type { Engine, ModelOptions, Session } from '../node/engine.js';
+import type { AnySession, Engine, ModelOptions, Session } from '../node/engine.js';
 import type { BinaryChoice } from '../types.js';
 import type { Context, ImportOnnx } from './context.js';
 
@@ -32,10 +32,22 @@ export const modelOptions = ({ binary, mean, std, features }: ModelArgs): ModelO
 /** Loads the model that `--model` names: an embedded one, or a .ttm or .onnx file. */
 export async function loadModel(context: Context, args: ModelArgs): Promise<Session> {
   const engine = await context.engine();
+  return named(args, engine.load(args.model, modelOptions(args)));
+}
+
+/** The same in `workers` threads that share the samples of an iteration. */
+export async function loadInThreads(context: Context, args: ModelArgs, workers: number): Promise<AnySession> {
+  if (workers === 1) return loadModel(context, args);
+  const { TinyTrain } = await import('../node/worker.js');
+  return named(args, TinyTrain.load(args.model, { ...modelOptions(args), workers }));
+}
+
+/** What was loaded; an error names the model. */
+async function named<T>({ model }: ModelArgs, loaded: Promise<T>): Promise<T> {
   try {
-    return await engine.load(args.model, modelOptions(args));
+    return await loaded;
   } catch (error) {
     const { message } = error as Error;
-    throw message.includes(args.model) ? error : new Error(`${args.model}: ${message}`, { cause: error });
+    throw message.includes(model) ? error : new Error(`${model}: ${message}`, { cause: error });
   }
 }
