@@ -102,6 +102,11 @@ export class Control {
   /** 228: code (program.ts) and 232: operator of the step that `step` ran last, for a profile. */
   stepCode: u32;
   stepOperator: i32;
+  /**
+   * 236: set by the host: of the samples, so many at the end are queries, and those before them the support set; 0: the
+   * pseudo-queries of all samples are the queries.
+   */
+  queries: i32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

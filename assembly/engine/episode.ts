@@ -16,7 +16,7 @@
  */
 import { augment, mirror } from '../kernels/augment';
 import { hash32 } from '../kernels/random';
-import { dropValues, keepValues, layerAt } from './arena';
+import { dropValues, keepValues, layerAt, queryCount, supportCount } from './arena';
 import { blocksBytes } from './blocks';
 import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
@@ -72,6 +72,8 @@ const STREAM_AUGMENT: u32 = 0x10000;
 let job: i32 = -1;
 let pass: i32 = -1;
 let sample: i32 = 0;
+/** One past the last sample of the pass. */
+let samplesEnd: i32 = 0;
 let variant: i32 = 0;
 let pc: i32 = -1;
 /** First output channel of the slice of weights that the step at `pc` runs for. */
@@ -211,7 +213,7 @@ function run(s: Step): void {
       else lossSum += queryLoss(s.c, s.a, sample, pass == QUERIES);
       break;
     default:
-      execute(s, slice, <f32>(0.5 / <f64>control().samples));
+      execute(s, slice, <f32>(0.5 / <f64>queryCount()));
   }
 }
 
@@ -256,17 +258,13 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
-  sample = 0;
   c.phase = which;
   c.done = 0;
-  c.total =
-    which == FEATURE || which == TAKING
-      ? 1
-      : which == KEEPING
-        ? c.samples * (keptVariants() + 1)
-        : which == PROBING
-          ? 2 * c.samples
-          : c.samples;
+  // Queries lie behind the support set, or are made of it.
+  const asks = which == QUERIES || which == INFORMATION;
+  sample = asks && c.queries ? supportCount() : 0;
+  samplesEnd = which == FEATURE || which == TAKING ? 1 : asks || which == KEEPING ? c.samples : supportCount();
+  c.total = (samplesEnd - sample) * (which == KEEPING ? keptVariants() + 1 : which == PROBING ? 2 : 1);
   if (which == PROTOTYPES) clearPrototypes();
   if (which == QUERIES) {
     clearPrototypeGradients();
@@ -300,7 +298,7 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    if (++sample >= (pass == FEATURE || pass == TAKING ? 1 : c.samples)) return nextPass();
+    if (++sample >= samplesEnd) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();
@@ -341,7 +339,7 @@ function fail(): i32 {
 
 function endIteration(): i32 {
   const c = control();
-  c.loss = <f32>(lossSum / <f64>c.samples);
+  c.loss = <f32>(lossSum / <f64>queryCount());
   if (c.loss - c.loss != 0) return fail();
   beta1 *= 0.9;
   beta2 *= 0.999;

@@ -1,6 +1,6 @@
 /** The end of the network: what becomes of a sample's features f - prototypes, the probe, scores, the loss. */
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
-import { dPrototypes, labelOf, shotsOf } from './arena';
+import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
 import { control } from './control';
 
 function vectorBytes(): usize {
@@ -72,7 +72,7 @@ function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
  */
 export function queryLoss(df: usize, f: usize, sample: i32, training: bool): f64 {
   const c = control();
-  const scale: f32 = training ? <f32>(1.0 / <f64>c.samples) : 1;
+  const scale: f32 = training ? <f32>(1.0 / <f64>queryCount()) : 1;
   return <f64>(
     prototype_loss(
       df,
