@@ -11,9 +11,10 @@ import { line } from './summary.js';
 export function metatrainProgress(context: Context, checkpoint: string) {
   const progress = bar(context, 'episodes');
   let left = '';
-  const onProgress = ({ done, total, loss, validation, best, resumed, secondsLeft }: MetatrainProgress) => {
+  const onProgress = ({ done, total, loss, validation, best, tested, resumed, secondsLeft }: MetatrainProgress) => {
     if (secondsLeft !== undefined) left = done < total ? `${timeLeft(secondsLeft)} left` : '';
     const notes = [
+      tested !== undefined && `validation ${tested}`,
       typeof loss === 'number' && `loss ${loss.toFixed(3)}`,
       typeof validation?.loss === 'number' && `loss ${validation.loss.toFixed(3)}`,
       validation && `accuracy ${validation.accuracy.toFixed(1)}%`,

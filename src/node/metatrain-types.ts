@@ -52,6 +52,8 @@ export interface MetatrainProgress {
   /** Set where one has just been made. */
   validation?: Validation;
   best?: Validation;
+  /** Tasks of a validation that are done, while it runs. */
+  tested?: number;
   /** Set where a checkpoint was found. */
   resumed?: boolean;
   secondsLeft?: number;

@@ -14,7 +14,7 @@ import { TinyTrainError } from '../status.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { type ClassSet, identityOf, readFiles, sizesOf } from './classes.js';
 import { createEpisodes, type EpisodeConfig, type EpisodeJob, type EpisodeResult } from './metatrain-run.js';
-import type { MetatrainOptions, MetatrainResult, Validation } from './metatrain-types.js';
+import type { MetatrainOptions, MetatrainProgress, MetatrainResult, Validation } from './metatrain-types.js';
 import { createPool, type Pool } from './pool.js';
 import './index.js';
 
@@ -132,7 +132,7 @@ class Metatraining {
   }
 
   async #train(pool: Pool<EpisodeJob, EpisodeResult>): Promise<void> {
-    const { settings, validation, onProgress, interval = 60 } = this.options;
+    const { settings, validation, interval = 60 } = this.options;
     const total = settings.episodes;
     const first = this.#run.done;
     const begun = performance.now();
@@ -142,7 +142,7 @@ class Metatraining {
       const run = this.#run;
       if (validation && this.#validationDue()) {
         const made = await this.#validate(pool, validation);
-        onProgress?.({ done: run.done, total, validation: made, best: this.#bestValidation() });
+        this.#tell({ validation: made });
       }
       if (run.done >= total || (settings.patience > 0 && run.since >= settings.patience)) return;
       const jobs = await (next ?? this.#jobs(run.done));
@@ -155,7 +155,7 @@ class Metatraining {
       this.#step(losses);
       run.seconds = secondsBefore + (performance.now() - begun) / 1000;
       const left = ((run.seconds - secondsBefore) / (run.done - first)) * (total - run.done);
-      onProgress?.({ done: run.done, total, loss: mean(losses), best: this.#bestValidation(), secondsLeft: left });
+      this.#tell({ loss: mean(losses), secondsLeft: left });
       if (performance.now() - this.#saved > interval * 1000) await this.#save();
     }
   }
@@ -205,6 +205,7 @@ class Metatraining {
       while (task < tasks) {
         const number = task++;
         accuracies[number] = 100 * (await pool.run(await this.#job(set, number)));
+        this.#tell({ tested: accuracies.filter(Number.isFinite).length });
       }
     };
     // One task more than there are threads, so that reading its images makes none of them wait.
@@ -222,9 +223,10 @@ class Metatraining {
     return made;
   }
 
-  #bestValidation(): Validation | undefined {
-    const { best, history } = this.#run;
-    return best && history.find((validation) => validation.episode === best.at);
+  #tell(what: Partial<MetatrainProgress>): void {
+    const { best, history, done } = this.#run;
+    const found = best && history.find((validation) => validation.episode === best.at);
+    this.options.onProgress?.({ done, total: this.options.settings.episodes, best: found, ...what });
   }
 
   async #save(): Promise<void> {
@@ -239,7 +241,7 @@ class Metatraining {
   }
 
   async #resume(): Promise<void> {
-    const { checkpoint, onProgress, settings } = this.options;
+    const { checkpoint } = this.options;
     const found = (await readCheckpoint(checkpoint)) as Run | undefined;
     if (!found) return;
     const mine = this.#run.settings;
@@ -256,6 +258,6 @@ class Metatraining {
     weights.set(found.state.weights);
     averaged.set(found.state.averaged);
     this.#run = { ...found, state: { ...found.state, weights, averaged } };
-    onProgress?.({ done: found.done, total: settings.episodes, resumed: true, best: this.#bestValidation() });
+    this.#tell({ resumed: true });
   }
 }

@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { deserialize } from 'node:v8';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 const task = ['--way', '2-4', '--shot', '3', '--query', '4', '--validate', '4', '--augment', 'none', '--workers', '1'];
-const training = [...task, '--episodes', '60', '--every', '20', '--validation-tasks', '20', '--lr', '0.01'];
+const training = [...task, '--episodes', '60', '--every', '20', '--validation-tasks', '10', '--lr', '0.01'];
 const given = (output: string, ...more: string[]) => [
   ...['metatrain', '--data', levels, '--model', model, '-o', at(output)],
   ...[...training, ...more],
@@ -77,7 +77,7 @@ describe('metatrain', () => {
       data: { classes: 8, images: 96, validationClasses: 4 },
       episodes: 60,
       stopped: 'end',
-      validation: { tasks: 20 },
+      validation: { tasks: 10 },
     });
     const { before, after, gain } = whole.validation!;
     expect(after.accuracy).toBeGreaterThan(before.accuracy + 5);
@@ -112,11 +112,20 @@ describe('metatrain', () => {
     }
   });
 
-  it('gives the same with any number of threads', async () => {
+  it('gives the same with any number of threads, also where they change', async () => {
     const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-    const args = given('threads.ttm', '--workers', '3', '--json');
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
-    expect(timeless(JSON.parse(stdout))).toEqual(timeless(whole));
+    const start = (...more: string[]) => spawn(process.execPath, [main, ...given('threads.ttm', ...more)]);
+    const status = async (child: ReturnType<typeof start>) => (await once(child, 'close'))[0];
+    const first = start('--workers', '2');
+    let err = '';
+    first.stderr.on('data', (chunk) => {
+      err += chunk;
+      if (!first.killed && err.includes('episode 20')) first.kill('SIGINT');
+    });
+    expect(await status(first)).toBe(130);
+    expect(err).toMatch(/the same command goes on from .*threads\.ttm\.checkpoint\ntinytrain: interrupted\n$/);
+    expect(existsSync(at('threads.ttm'))).toBe(false);
+    expect(await status(start('--workers', '3'))).toBe(0);
     expect(readFileSync(at('threads.ttm'))).toEqual(readFileSync(at('whole.ttm')));
   });
 
@@ -155,7 +164,7 @@ describe('metatrain', () => {
   it('tells what it did', async () => {
     const { out } = await run('told.ttm');
     expect(out.replace(/\d+ s$/m, '0 s').replaceAll(root, '')).toMatch(
-      /^model +tiny \([0-9a-f]{8}\)\ndata +8 classes with 96 images to train on, 4 to validate with\nepisodes +60 of 60 in 0 s\naccuracy +[\d.]+ ± [\d.]+% before, [\d.]+ ± [\d.]+% after, gain [\d.]+ ± [\d.]+ \(20 validation tasks\)\nwritten +\/told\.ttm \([0-9a-f]{8}\), the weights after episode \d+\n$/,
+      /^model +tiny \([0-9a-f]{8}\)\ndata +8 classes with 96 images to train on, 4 to validate with\nepisodes +60 of 60 in 0 s\naccuracy +[\d.]+ ± [\d.]+% before, [\d.]+ ± [\d.]+% after, gain [\d.]+ ± [\d.]+ \(10 validation tasks\)\nwritten +\/told\.ttm \([0-9a-f]{8}\), the weights after episode \d+\n$/,
     );
   });
 });
@@ -182,9 +191,11 @@ describe('metatrain says what is wrong', () => {
 
   it('of data and model', async () => {
     expect(await error('--shot', '9')).toBe(
-      'tinytrain: the 8 classes to train on: way 2-4 needs 2 classes of at least 13 images; the data has 0 of its 8 classes\n',
+      'tinytrain: the 8 classes to train on: way 2-4 needs 2 classes of at least 13 images; the data has 0 of its 8 classes; lower --way, --shot or --query, or add images\n',
     );
-    expect(await error('--validate', '1')).toContain('the 1 classes to validate with: way 2-4 needs 2 classes');
+    expect(await error('--validate', '1')).toContain(
+      'the data has 1 of its 1 classes; lower --way, --shot or --query, or raise --validate',
+    );
     expect(await error('--data', at('nowhere'))).toBe('tinytrain: /nowhere: no such file or folder\n');
     expect(await error('--model', at('none.onnx'))).toContain('/none.onnx: no such model');
     expect(await error('-o', at('no/where.ttm'))).toContain(

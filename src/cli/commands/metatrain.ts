@@ -5,7 +5,7 @@ import { DEFAULTS } from '../../defaults.js';
 import { sampleEpisode, type Way } from '../../episodes.js';
 import { type ClassSet, holdOut, openClasses, sizesOf } from '../../node/classes.js';
 import { checkWritable, writeAtomic } from '../../node/files.js';
-import type { MetatrainSettings } from '../../node/metatrain-types.js';
+import type { MetatrainResult, MetatrainSettings } from '../../node/metatrain-types.js';
 import { AUGMENTS, integer, OPTIMIZERS, OptionError } from '../../options.js';
 import { checked, jsonOption, metaOr, modelOptions, number, positiveNumber, wholeNumber } from '../arguments.js';
 import { type Context, checkInterrupt, printJson } from '../context.js';
@@ -61,6 +61,10 @@ function parseWay(text: string): Way {
   }
 }
 
+/** An option whose default is shown as it would be written. */
+const shown = (flags: string, text: string, parse: (text: string) => unknown, fallback: string) =>
+  new Option(flags, text).argParser(checked(parse)).default(parse(fallback), fallback);
+
 /** A number from 0 up to, but not including, `end`. */
 const below = (name: string, end: number) =>
   checked((text) => {
@@ -84,11 +88,11 @@ async function split(args: MetatrainArgs): Promise<{ training: ClassSet; validat
 }
 
 /** Finds out before the work starts whether episodes can be drawn. */
-function checkEpisodes(set: ClassSet, settings: MetatrainSettings, what: string): void {
+function checkEpisodes(set: ClassSet, settings: MetatrainSettings, what: string, or: string): void {
   try {
     sampleEpisode(sizesOf(set), settings, 0);
   } catch (error) {
-    throw new Error(`${what}: ${(error as Error).message}`);
+    throw new Error(`${what}: ${(error as Error).message}; lower --way, --shot or --query, or ${or}`);
   }
 }
 
@@ -101,18 +105,23 @@ async function run(context: Context, args: MetatrainArgs): Promise<void> {
   };
   await checkWritable(output);
   const { training, validation } = await split(args);
-  checkEpisodes(training, settings, `the ${training.names.length} classes to train on`);
-  if (validation) checkEpisodes(validation, settings, `the ${validation.names.length} classes to validate with`);
+  const classes = (set: ClassSet) => `the ${set.names.length} classes`;
+  checkEpisodes(training, settings, `${classes(training)} to train on`, 'add images');
+  if (validation) checkEpisodes(validation, settings, `${classes(validation)} to validate with`, 'raise --validate');
   const core = await import('../../node/metatrain.js');
   const model = await aboutModel(args.model, () => core.loadModel(args.model, loadOptions(args)));
   const checkpoint = `${output}.checkpoint`;
   const progress = metatrainProgress(context, checkpoint);
-  const result = await core
-    .metatrain(model, {
-      ...{ settings, training, validation, checkpoint, workers: args.workers, restart: args.restart },
-      ...{ signal: context.signal, onProgress: progress.onProgress },
-    })
-    .finally(progress.stop);
+  const options = { settings, training, validation, checkpoint, workers: args.workers, restart: args.restart };
+  let result: MetatrainResult;
+  try {
+    result = await core.metatrain(model, { ...options, signal: context.signal, onProgress: progress.onProgress });
+  } catch (error) {
+    if (context.signal.aborted) context.err(`the same command goes on from ${checkpoint}\n`);
+    throw error;
+  } finally {
+    progress.stop();
+  }
   checkInterrupt(context);
   await writeAtomic(output, result.file);
   await rm(checkpoint, { force: true });
@@ -134,12 +143,10 @@ export function registerMetatrain(program: Command, context: Context): void {
     .requiredOption('-o, --output <model.ttm>', 'the model to write; beside it a checkpoint until it is done')
     .option('--episodes <n>', 'of training', number('episodes'), 2000)
     .option('--batch <n>', 'episodes of a step of the optimiser', wholeNumber('batch', 1, 1024), 4)
-    .option('--way <n|a-b|meta>', 'classes of an episode; meta: as Meta-Dataset', checked(parseWay), [5, 20])
+    .addOption(shown('--way <n|a-b|meta>', 'classes of an episode; meta: as Meta-Dataset', parseWay, '5-20'))
     .option('--shot <n|meta>', 'support samples a class; meta: as Meta-Dataset', metaOr('shot', 1), 5)
     .option('--query <n>', 'query samples a class; with meta shots at most this', number('query'), 10)
-    .option('--validate <share|n>', 'classes held out to choose the best weights by', checked(parseHeld), {
-      share: 0.1,
-    })
+    .addOption(shown('--validate <share|n>', 'classes held out to choose the best weights by', parseHeld, '10%'))
     .option('--validate-data <dir|zip,...>', 'other data sets for that; nothing is held out then', list)
     .option('--validation-tasks <n>', 'tasks of a validation', number('validation-tasks'), 100)
     .option('--every <n>', 'episodes from one validation to the next', number('every'), 100)
@@ -151,7 +158,7 @@ export function registerMetatrain(program: Command, context: Context): void {
     )
     .addOption(new Option('--optimizer <name>', 'of all weights').choices(OPTIMIZERS).default('adam'))
     .option('--lr <x>', 'highest learning rate', positiveNumber('lr'), 3e-4)
-    .option('--warmup <share>', 'of the steps, in which the rate rises', checked(parseWarmup), 0.05)
+    .addOption(shown('--warmup <share>', 'of the steps, in which the rate rises', parseWarmup, '5%'))
     .option('--weight-decay <x>', 'share of rate times weight that a step takes off', below('weight-decay', 1), 1e-4)
     .option('--clip <norm>', 'longest gradient of a step', positiveNumber('clip'), 1)
     .option('--average <x>', 'share of the averaged weights that a step keeps', below('average', 1), 0.99)
