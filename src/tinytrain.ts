@@ -1,4 +1,4 @@
-import { choose, type Loaded } from './choose.js';
+import { choose, crewFor, type Loaded } from './choose.js';
 import { JOB } from './engine.js';
 import { toTensor } from './image.js';
 import { inspect, type ModelInfo } from './inspect.js';
@@ -92,7 +92,7 @@ export class TinyTrain {
       const { engine } = this.#loaded;
       const trainBegun = performance.now();
       engine.begin(JOB.train);
-      const loss = await runJob(engine, task, checked);
+      const loss = await runJob(engine, task, checked, crewFor(this.#loaded, task, checked));
       const patch = engine.patch(task.classes);
       const now = performance.now();
       this.#patch = patch;

@@ -103,7 +103,13 @@ export class Control {
   stepCode: u32;
   stepOperator: i32;
   /**
-   * 236: set by the host: of the samples, so many at the end are queries, and those before them the support set; 0: the
+   * Set by the host: 236: which of the instances that share the samples of a job this one is, 240: how many there are
+   * (share.ts); 0 or 1: it runs all samples.
+   */
+  shard: i32;
+  shards: i32;
+  /**
+   * 244: set by the host: of the samples, so many at the end are queries, and those before them the support set; 0: the
    * pseudo-queries of all samples are the queries.
    */
   queries: i32;

@@ -16,7 +16,7 @@
  */
 import { augment, mirror } from '../kernels/augment';
 import { hash32 } from '../kernels/random';
-import { dropValues, keepValues, layerAt, queryCount, supportCount } from './arena';
+import { dropValues, keepValues, layerAt, queryCount } from './arena';
 import { blocksBytes } from './blocks';
 import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
@@ -27,6 +27,7 @@ import {
   addToPrototype,
   clearPrototypeGradients,
   clearPrototypes,
+  meanLoss,
   probe,
   queryLoss,
   supportGradient,
@@ -35,6 +36,19 @@ import {
 import { sumInformation } from './information';
 import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
 import { modelBase, opAt, preprocessing, valueFloats } from './model';
+import { isShared } from './parts';
+import {
+  CHECKING,
+  FEATURE,
+  FINISHED,
+  INFORMATION,
+  KEEPING,
+  PROBING,
+  PROTOTYPES,
+  QUERIES,
+  SUPPORT,
+  TAKING,
+} from './passes';
 import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
 import {
   S_AUGMENT,
@@ -49,21 +63,9 @@ import {
   Step,
   stepAt,
 } from './program';
+import { beginRounds, endProbe, exchangeParts, inRound, samplesOfPass, stride } from './share';
 import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
 import * as status from './status';
-
-// Passes. The numbers are the control block's `phase`.
-const PROTOTYPES: i32 = 0;
-const PROBING: i32 = 1;
-const INFORMATION: i32 = 2;
-const KEEPING: i32 = 3;
-const QUERIES: i32 = 4;
-const SUPPORT: i32 = 5;
-const FEATURE: i32 = 6;
-const TAKING: i32 = 7;
-const CHECKING: i32 = 8;
-/** No pass; a variable that starts with it needs no start function, as it is a literal. */
-const FINISHED: i32 = -1;
 
 /** Streams of the generator, so that no two uses share numbers. */
 const STREAM_VARIANT: u32 = 1;
@@ -72,8 +74,6 @@ const STREAM_AUGMENT: u32 = 0x10000;
 let job: i32 = -1;
 let pass: i32 = -1;
 let sample: i32 = 0;
-/** One past the last sample of the pass. */
-let samplesEnd: i32 = 0;
 let variant: i32 = 0;
 let pc: i32 = -1;
 /** First output channel of the slice of weights that the step at `pc` runs for. */
@@ -82,7 +82,6 @@ let slice: i32 = 0;
 let piece: i32 = 0;
 /** The host has been asked for the next piece. */
 let waiting: bool = false;
-let lossSum: f64 = 0;
 let beta1: f64 = 1;
 let beta2: f64 = 1;
 
@@ -136,6 +135,12 @@ export function runSteps(budget: i32): i32 {
     control().stepCode = s.code;
     control().stepOperator = s.op;
     if (s.code == S_END) {
+      const wanted = exchangeParts(pass, sample, variant, piece);
+      if (wanted != status.DONE) {
+        waiting = true;
+        return wanted;
+      }
+      piece = 0;
       const answer = nextProgram();
       if (answer != status.DONE) return answer;
       continue;
@@ -210,7 +215,7 @@ function run(s: Step): void {
       break;
     case S_HEAD:
       if (pass == SUPPORT) supportGradient(s.c, sample);
-      else lossSum += queryLoss(s.c, s.a, sample, pass == QUERIES);
+      else queryLoss(s.c, s.a, sample, pass == QUERIES);
       break;
     default:
       execute(s, slice, <f32>(0.5 / <f64>queryCount()));
@@ -249,7 +254,7 @@ function pseudoQuery(out: usize, x: usize): void {
 
 /** End of a forward pass without saving. */
 function endFeatures(f: usize): void {
-  if (pass == PROTOTYPES) addToPrototype(f, sample);
+  if (pass == PROTOTYPES && !isShared()) addToPrototype(f, sample);
   else if (pass == PROBING) probe(f, sample, variant != 0);
   else takeFeatures(f);
 }
@@ -258,18 +263,15 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
+  sample = which == FEATURE || which == TAKING ? 0 : beginRounds(which);
   c.phase = which;
   c.done = 0;
-  // Queries lie behind the support set, or are made of it.
-  const asks = which == QUERIES || which == INFORMATION;
-  sample = asks && c.queries ? supportCount() : 0;
-  samplesEnd = which == FEATURE || which == TAKING ? 1 : asks || which == KEEPING ? c.samples : supportCount();
-  c.total = (samplesEnd - sample) * (which == KEEPING ? keptVariants() + 1 : which == PROBING ? 2 : 1);
+  c.total =
+    which == FEATURE || which == TAKING
+      ? 1
+      : max(1, (samplesOfPass() * (which == KEEPING ? keptVariants() + 1 : which == PROBING ? 2 : 1)) / stride());
   if (which == PROTOTYPES) clearPrototypes();
-  if (which == QUERIES) {
-    clearPrototypeGradients();
-    lossSum = 0;
-  }
+  if (which == QUERIES) clearPrototypeGradients();
   variant = firstVariant();
   pc = programOfPass();
 }
@@ -298,7 +300,8 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    if (++sample >= samplesEnd) return nextPass();
+    sample += stride();
+    if (pass == FEATURE || pass == TAKING || !inRound(sample)) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();
@@ -324,6 +327,7 @@ function nextPass(): i32 {
     pass = FINISHED;
     return sumInformation() ? status.DONE : fail();
   } else {
+    if (pass == PROBING) endProbe();
     pass = FINISHED;
     if (job != TRAIN) return status.DONE;
     if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteValues())) return fail();
@@ -339,7 +343,7 @@ function fail(): i32 {
 
 function endIteration(): i32 {
   const c = control();
-  c.loss = <f32>(lossSum / <f64>queryCount());
+  c.loss = meanLoss();
   if (c.loss - c.loss != 0) return fail();
   beta1 *= 0.9;
   beta2 *= 0.999;

@@ -16,7 +16,8 @@ import {
   maxpool_backward_input,
   maxpool_forward,
 } from '../kernels/pool';
-import { Layer, layerOf, WEIGHTS } from './arena';
+import { Layer, layerAt, layerOf, WEIGHTS } from './arena';
+import { statesOf } from './blocks';
 import {
   ADD,
   AVGPOOL,
@@ -33,6 +34,7 @@ import {
   valueFloats,
   weightsOf,
 } from './model';
+import { partOf } from './parts';
 import { S_ACTIVATION, S_COPY, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
 import { rowsOfSlice, sliceBiases, sliceWeights } from './slices';
 
@@ -51,7 +53,7 @@ export function execute(s: Step, first: i32, scale: f32): void {
       break;
     case S_FISHER: {
       const op = opAt(i);
-      fisher_accumulate(layerOf(op).delta, s.a, s.b, op.outH * op.outW, op.outC, scale);
+      fisher_accumulate(partOf(layerOf(op).delta, layerAt(0).delta), s.a, s.b, op.outH * op.outW, op.outC, scale);
       break;
     }
     case S_ACTIVATION:
@@ -135,9 +137,14 @@ function weightGradient(op: Op, s: Step): void {
   const layer = layerOf(op);
   const list = listOf(layer, op);
   const n = layer.count;
-  const dw = layer.gradient + (n << 2);
-  bias_backward(layer.gradient, s.b, op.outH * op.outW, op.outC, list, n);
+  const sum = partOf(layer.gradient, layerAt(0).gradient);
+  bias_backward(sum, s.b, op.outH * op.outW, op.outC, list, n);
   if (!s.flag) return;
+  const weights = sum + (n << 2);
+  const floats = n * rowLength(op);
+  const apart: usize = s.c;
+  const dw = apart ? apart : <usize>weights;
+  if (apart) memory.fill(apart, 0, (<usize>floats) << 2);
   switch (op.op) {
     case CONV2D:
       if (isPointwise(op)) pointwise_backward_weight(dw, s.b, s.a, s.d, op, list, n);
@@ -150,6 +157,7 @@ function weightGradient(op: Op, s: Step): void {
       linear_backward_weight(dw, s.b, s.a, s.d, op, list, n);
       break;
   }
+  if (apart) accumulate(weights, apart, floats);
 }
 
 /**
@@ -190,7 +198,7 @@ function updateRows(
   correction2: f32,
 ): void {
   const g = layer.gradient + (offset << 2);
-  const m = g + (layer.floats << 2);
+  const m = statesOf(layer) + (offset << 2);
   const n = layer.count;
   if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
   else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);

@@ -2,6 +2,7 @@
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
 import { control } from './control';
+import { isShared, lossPart, prototypesPart } from './parts';
 
 function vectorBytes(): usize {
   return (<usize>control().featureCount) << 2;
@@ -13,8 +14,21 @@ export function clearPrototypes(): void {
   memory.fill(c.prototypesPointer, 0, vectorBytes() * c.ways);
 }
 
-/** Clears the gradients of the prototypes. */
+let lossSum: f64 = 0;
+
+/** Mean loss of the queries since `clearPrototypeGradients`. */
+export function meanLoss(): f32 {
+  return <f32>(lossSum / <f64>queryCount());
+}
+
+/** Counts the loss of a query. */
+export function addLoss(loss: f32): void {
+  lossSum += <f64>loss;
+}
+
+/** Before the queries: clears the gradients of the prototypes and the sum of the losses. */
 export function clearPrototypeGradients(): void {
+  lossSum = 0;
   memory.fill(dPrototypes(), 0, vectorBytes() * control().ways);
 }
 
@@ -67,27 +81,27 @@ function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
 }
 
 /**
- * Loss of a query and its gradient df; `training`: divided by the number of queries, and the gradients of the prototypes
- * added up (equation 4), else as the Fisher pass has it (equation 1).
+ * Gradient df of a query's loss; `training`: divided by the number of queries, and the loss and the gradients of the
+ * prototypes added up (equation 4), else as the Fisher pass has it (equation 1).
  */
-export function queryLoss(df: usize, f: usize, sample: i32, training: bool): f64 {
+export function queryLoss(df: usize, f: usize, sample: i32, training: bool): void {
   const c = control();
   const scale: f32 = training ? <f32>(1.0 / <f64>queryCount()) : 1;
-  return <f64>(
-    prototype_loss(
-      df,
-      dPrototypes(),
-      c.scoresPointer,
-      f,
-      c.prototypesPointer,
-      labelOf(sample),
-      c.ways,
-      c.featureCount,
-      c.temperature,
-      scale,
-      training,
-    )
+  const loss = prototype_loss(
+    df,
+    prototypesPart(),
+    c.scoresPointer,
+    f,
+    c.prototypesPointer,
+    labelOf(sample),
+    c.ways,
+    c.featureCount,
+    c.temperature,
+    scale,
+    training,
   );
+  if (!isShared()) addLoss(loss);
+  else if (training) store<f32>(lossPart(), loss);
 }
 
 /** Gradient of a support sample's features through the prototype of its class. */

@@ -9,9 +9,10 @@
  * With recomputation, what GRADIENTS goes back through is divided into blocks at values that everything later depends
  * on; going forward only those values are kept, and each block runs again just before the way back through it.
  */
-import { conv2d_scratch } from '../kernels/conv2d';
+import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
+import { depthwise_adds_once } from '../kernels/depthwise';
 import { linear_scratch } from '../kernels/linear';
-import { pointwise_scratch } from '../kernels/pointwise';
+import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
 import {
@@ -29,7 +30,21 @@ import {
   SAVE_VALUES,
   valueAt,
 } from './graph';
-import { ADD, CONV2D, isOutside, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
+import {
+  ADD,
+  CONV2D,
+  DEPTHWISE,
+  isOutside,
+  isPointwise,
+  LINEAR,
+  MAXPOOL,
+  Op,
+  opAt,
+  opCount,
+  rowLength,
+  valueFloats,
+} from './model';
+import { partBytes } from './parts';
 import {
   address,
   clearProgram,
@@ -69,6 +84,8 @@ let recompute: bool = false;
 let augmented: bool = false;
 /** Buffer of the blocks of the trained layers. */
 let blocks: i32 = -1;
+/** Buffer of what a sample adds, where instances share the samples. */
+let part: i32 = -1;
 /** First operator after the cached prefix. */
 let begin: i32 = 0;
 /** Values up to this one must not be overwritten: the image, or what the recomputed blocks start from. */
@@ -111,16 +128,18 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   }
   blocks = NONE;
   if (gradients && inspectFrom < 0) emitValues();
+  const bytes = gradients ? min<u64>(partBytes(inspectFrom >= 0), 0xfffffff0) : 0;
+  part = bytes ? newBuffer(<u32>bytes, false) : NONE;
   store<i32>(starts, programLength(), 4);
   emitInputs();
   for (let i = begin; i < n; ++i) emitForward(i, false);
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
-  emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
+  emit(S_END, 0, 0, NONE, NONE, blocks, part);
   if (gradients && first < n) {
     store<i32>(starts, programLength(), 8);
     emitInputs();
     emitGradients(first);
-    emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
+    emit(S_END, 0, 0, NONE, NONE, blocks, part);
   }
 }
 
@@ -140,6 +159,11 @@ function emitValues(): void {
 /** Address of the blocks of the trained layers, once buffers have their places. */
 export function blocksAddress(): usize {
   return blocks < 0 ? 0 : address(blocks);
+}
+
+/** Address of the buffer of parts; 0 where there is none. */
+export function partAddress(): usize {
+  return part < 0 ? 0 : address(part);
 }
 
 /** Number of values that operators from `border` on need of those before it. */
@@ -187,6 +211,19 @@ function scratchBytes(op: Op): u32 {
   if (op.op == CONV2D) return conv2d_scratch(op);
   if (op.op == LINEAR) return linear_scratch(op);
   return 0;
+}
+
+/**
+ * Room for one sample's weight gradient, where the kernel adds to an element more than once: what a sample adds to a sum
+ * is one number, whoever has computed it (share.ts).
+ */
+function newPart(op: Op): i32 {
+  const once = isPointwise(op)
+    ? pointwise_adds_once(op)
+    : op.op == CONV2D
+      ? conv2d_adds_once(op)
+      : op.op != DEPTHWISE || depthwise_adds_once(op);
+  return once ? NONE : newBuffer((<u32>(layerOf(op).count * rowLength(op))) << 2, true);
 }
 
 function newScratch(op: Op, training: bool): i32 {
@@ -311,7 +348,7 @@ function emitBackward(i: i32): void {
   }
   if (isTarget(i) && !isFisher()) {
     const weights = layerOf(op).kind == WEIGHTS;
-    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, NONE, newScratch(op, true));
+    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, newPart(op), newScratch(op, true));
     else emit(S_WEIGHTS, i, 0, NONE, dy, NONE, NONE);
   }
   if (op.op == ADD) {

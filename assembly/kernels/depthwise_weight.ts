@@ -20,13 +20,23 @@ import { Lanes } from './math';
 /** Columns of x that a band may touch: times a cache line of 64 bytes, half of a usual first-level cache. */
 const BAND = 256;
 
+/** Output rows of a band. */
+function band_rows(g: Geometry): i32 {
+  return max(1, BAND / (g.inW * g.strideH));
+}
+
+/** True if the weight gradient adds to every element of dw once: then its terms were added to each other before. */
+export function depthwise_adds_once(g: Geometry): bool {
+  return g.outH <= band_rows(g);
+}
+
 /**
  * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[iy, ix, c],
  * iy = oy * strideH - padTop + ky, ix = ox * strideW - padLeft + kx, c = channels[j].
  * dw: [n][kernelH][kernelW], dy: [outH][outW][C], x: [inH][inW][C], channels: [n] rising, or 0 for all (n = C)
  */
 export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geometry, channels: usize, n: i32): void {
-  const band = max(1, BAND / (g.inW * g.strideH));
+  const band = band_rows(g);
   const filter = (g.kernelH * g.kernelW) << 2;
   for (let oy = 0; oy < g.outH; oy += band) {
     const oyEnd = min(oy + band, g.outH);

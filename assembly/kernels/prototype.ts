@@ -76,14 +76,30 @@ export function prototype_loss(
     axpy(df, dCosine * inverseF * inverseC, prototypes, F);
     alongF += dCosine * cosine;
     if (withPrototypes) {
-      axpy(dPrototypes, dCosine * inverseF * inverseC, f, F);
-      axpy(dPrototypes, -dCosine * cosine * inverseC * inverseC, prototypes, F);
+      add_combined(
+        dPrototypes,
+        dCosine * inverseF * inverseC,
+        f,
+        -dCosine * cosine * inverseC * inverseC,
+        prototypes,
+        F,
+      );
     }
     prototypes += (<usize>F) << 2;
     dPrototypes += (<usize>F) << 2;
   }
   axpy(df, -alongF * inverseF * inverseF, f, F);
   return loss;
+}
+
+/** y += u * a + v * b, the two terms added to each other first: what a query adds is one number an element. */
+function add_combined(y: usize, u: f32, a: usize, v: f32, b: usize, n: i32): void {
+  for (; n > 0; n--) {
+    store<f32>(y, load<f32>(y) + (u * load<f32>(a) + v * load<f32>(b)));
+    y += 4;
+    a += 4;
+    b += 4;
+  }
 }
 
 /**

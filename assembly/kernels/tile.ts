@@ -9,7 +9,8 @@
  * c, start: rows of TILE_COLUMNS floats at the strides cRow, startRow (0: one start for all rows).
  * a: row(i) begins at a + row(i) * aRow and goes on by aStep; panel: rows of TILE_COLUMNS floats, bRow apart.
  * k goes through `runs` runs of `steps`; from the end of one to the next, a jumps aJump bytes, the panel bJump.
- * Sums are clipped to [low, high], or left as they are where low is -Infinity.
+ * Sums are clipped to [low, high], or left as they are where low is -Infinity; with `add`, they are added to c (never in
+ * a panel of columns: those are of forward passes).
  */
 import { Lanes } from './math';
 
@@ -48,7 +49,7 @@ export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
 export function tiles_2x4<Layout>(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
   const aNext: usize = sizeof<Layout>() == 4 ? aStep : 4;
   const bNext: usize = sizeof<Layout>() == 4 ? bRow : 4;
@@ -102,6 +103,16 @@ export function tiles_2x4<Layout>(
       a1 += aJump;
       b += bJump;
     }
+    if (sizeof<Layout>() == 4 && add) {
+      c00 += load<f32>(c);
+      c01 += load<f32>(c, 4);
+      c02 += load<f32>(c, 8);
+      c03 += load<f32>(c, 12);
+      c10 += load<f32>(c + cRow);
+      c11 += load<f32>(c + cRow, 4);
+      c12 += load<f32>(c + cRow, 8);
+      c13 += load<f32>(c + cRow, 12);
+    }
     if (low > -Infinity) {
       c00 = clip(c00, low, high);
       c01 = clip(c01, low, high);
@@ -129,7 +140,7 @@ export function tiles_2x4<Layout>(
 // biome-ignore format: one matrix a line
 export function tile_of_one<Layout>(
   c: usize, start: usize, a: usize, aStep: usize,
-  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
+  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
   if (ASC_FEATURE_SIMD) {
     let c0 = v128.load(start);
@@ -146,6 +157,10 @@ export function tile_of_one<Layout>(
       if (--runs == 0) break;
       a += aJump;
       b += bJump;
+    }
+    if (add) {
+      c0 = f32x4.add(c0, v128.load(c));
+      c1 = f32x4.add(c1, v128.load(c, 16));
     }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
@@ -174,6 +189,12 @@ export function tile_of_one<Layout>(
       if (--runs == 0) break;
       a += aJump;
       b += bJump;
+    }
+    if (sizeof<Layout>() == 4 && add) {
+      c0 += load<f32>(c);
+      c1 += load<f32>(c, 4);
+      c2 += load<f32>(c, 8);
+      c3 += load<f32>(c, 12);
     }
     if (low > -Infinity) {
       c0 = clip(c0, low, high);

@@ -150,6 +150,7 @@ export function trainingOptions(command: Command): Command {
   return iterationOptions(command)
     .addOption(choice('--optimizer <name>', optimizers, OPTIMIZERS))
     .option('--lr <x>', `default: ${each.map((m) => `${m} ${TRAINING[m].lr}`).join(', ')}`, positiveNumber('lr'))
+    .option('--workers <n>', 'threads that share the samples of an iteration', wholeNumber('workers', 1, 64), 1)
     .option('--save <out.ttd>', 'write the patch')
     .option('--report <out.html>', 'write a report with pictures');
 }
@@ -174,6 +175,7 @@ export interface AdaptArgs extends SelectArgs {
   variants?: number;
   optimizer?: OptimizerName;
   lr?: number;
+  workers: number;
   save?: string;
   report?: string;
 }

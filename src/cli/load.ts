@@ -1,4 +1,4 @@
-import type { Engine, ModelOptions, Session } from '../node/engine.js';
+import type { AnySession, Engine, ModelOptions, Session } from '../node/engine.js';
 import type { BinaryChoice } from '../types.js';
 import type { Context, ImportOnnx } from './context.js';
 
@@ -43,4 +43,11 @@ export async function aboutModel<T>(model: string, load: () => Promise<T>): Prom
 export async function loadModel(context: Context, args: ModelArgs): Promise<Session> {
   const engine = await context.engine();
   return aboutModel(args.model, () => engine.load(args.model, modelOptions(args)));
+}
+
+/** The same in `workers` threads that share the samples of an iteration. */
+export async function loadInThreads(context: Context, args: ModelArgs, workers: number): Promise<AnySession> {
+  if (workers === 1) return loadModel(context, args);
+  const { TinyTrain } = await import('../node/worker.js');
+  return aboutModel(args.model, () => TinyTrain.load(args.model, { ...modelOptions(args), workers }));
 }

@@ -48,12 +48,15 @@ function placesOf(model: StoredModel, layer: StoredOperator): { weights: number;
  */
 export function takeGradient(engine: Engine, model: StoredModel, out: Float32Array): void {
   const { buffer } = engine.memory;
+  const layers = layersOf(model) as StoredOperator[];
   const table = new DataView(buffer, engine.control.get('layersPointer'));
+  const field = (index: number, offset: number) => table.getInt32(index * LAYER_BYTES + offset, true);
+  // The velocities of all layers lie behind the gradients of all of them.
+  const behind = 4 * layers.reduce((sum, _, index) => sum + field(index, LAYER.floats), 0);
   out.fill(0);
-  for (const [index, layer] of (layersOf(model) as StoredOperator[]).entries()) {
-    const record = index * LAYER_BYTES;
-    const floats = table.getInt32(record + LAYER.floats, true);
-    const velocity = new Float32Array(buffer, table.getUint32(record + LAYER.gradient, true) + 4 * floats, floats);
+  for (const [index, layer] of layers.entries()) {
+    const floats = field(index, LAYER.floats);
+    const velocity = new Float32Array(buffer, field(index, LAYER.gradient) + behind, floats);
     const channels = layer.out[2];
     const row = floats / channels - 1;
     const at = placesOf(model, layer);

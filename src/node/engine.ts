@@ -31,6 +31,13 @@ export interface Session {
   reset(): void;
 }
 
+/** A session that may run in threads of its own: what is immediate here is a promise there. */
+export type AnySession = {
+  [K in keyof Session]: Session[K] extends (...args: infer A) => infer R
+    ? (...args: A) => R | Promise<Awaited<R>>
+    : Session[K];
+};
+
 /** What `load` takes besides the model; `mean`, `std` and `features` are for ONNX files. */
 export interface ModelOptions extends LoadOptions {
   mean?: number[];

@@ -10,17 +10,17 @@ import { adaptSummary } from '../summary.js';
 import { prepare } from './select.js';
 
 async function adapt(context: Context, args: AdaptArgs): Promise<void> {
-  const { session, support, options } = await prepare(context, args, [args.save, args.report]);
+  const { session, support, options } = await prepare(context, args, [args.save, args.report], args.workers);
   const { iterations, optimizer, lr, variants } = args;
   const bar = adaptBar(context);
   const report = await session
     .adapt(support, { ...options, iterations, optimizer, lr, variants, onProgress: bar.onProgress })
     .finally(bar.stop);
   checkInterrupt(context);
-  const patch = session.patch();
+  const patch = await session.patch();
   if (args.save) await writeAtomic(args.save, patch);
   if (args.report) {
-    const extra = { cosines: prototypeCosines(patch), delta: session.information() };
+    const extra = { cosines: prototypeCosines(patch), delta: await session.information() };
     await writeAtomic(args.report, renderReport(report, extra));
   }
   if (args.saveSelection) await writeSelection(args.saveSelection, report);

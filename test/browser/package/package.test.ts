@@ -82,6 +82,7 @@ describeInBrowsers('the packed package', (browser) => {
     const server = await open(tab, sites[tool]!);
     expect(await use(tab, 'page', 'model.ttm')).toEqual(expected);
     expect(await use(tab, 'thread', 'model.ttm')).toEqual(expected);
+    expect(await use(tab, 'thread', 'model.ttm', { workers: 2 })).toEqual(expected);
     expect(await use(tab, 'ownWorker', 'model.ttm')).toEqual(expected);
     expect(await use(tab, 'model', 'default')).toBe('default');
     expect(tab.errors).toEqual([]);
