@@ -157,7 +157,7 @@ export function registerMetatrain(program: Command, context: Context): void {
       10,
     )
     .addOption(new Option('--optimizer <name>', 'of all weights').choices(OPTIMIZERS).default('adam'))
-    .option('--lr <x>', 'highest learning rate', positiveNumber('lr'), 3e-4)
+    .option('--lr <x>', 'highest learning rate', positiveNumber('lr'), 1e-4)
     .addOption(shown('--warmup <share>', 'of the steps, in which the rate rises', parseWarmup, '5%'))
     .option('--weight-decay <x>', 'share of rate times weight that a step takes off', below('weight-decay', 1), 1e-4)
     .option('--clip <norm>', 'longest gradient of a step', positiveNumber('clip'), 1)
