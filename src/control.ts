@@ -56,6 +56,7 @@ const FIELDS = {
   stepOperator: [232, 'i32'],
   shard: [236, 'i32'],
   shards: [240, 'i32'],
+  queries: [244, 'i32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;
@@ -96,5 +97,7 @@ export const LAYER = {
   fisher: 20,
   score: 24,
   inspected: 28,
+  gradient: 32,
+  floats: 40,
 } as const;
 export const KIND = { frozen: 0, bias: 1, weights: 2 } as const;

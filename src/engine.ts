@@ -132,9 +132,10 @@ export class Engine {
     this.pump({ sample: () => new Float32Array() });
   }
 
-  /** Declares the task: the class of each sample. */
-  task(labels: readonly number[], ways: number): void {
+  /** Declares the task: the class of each sample; so many of the last are queries, the others the support set. */
+  task(labels: readonly number[], ways: number, queries = 0): void {
     this.control.set('ways', ways);
+    this.control.set('queries', queries);
     this.control.set('samples', labels.length);
     this.#call(() => this.#exports.task());
     new Uint16Array(this.memory.buffer, this.control.get('labelsPointer'), labels.length).set(labels);

@@ -15,7 +15,7 @@ export interface RunOptions {
 }
 
 /** Lets others have the thread for a turn: by a message, since browsers make a timer in a row wait four milliseconds. */
-function turn(): Promise<void> {
+export function turn(): Promise<void> {
   return new Promise((resume) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

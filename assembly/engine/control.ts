@@ -108,6 +108,11 @@ export class Control {
    */
   shard: i32;
   shards: i32;
+  /**
+   * 244: set by the host: of the samples, so many at the end are queries, and those before them the support set; 0: the
+   * pseudo-queries of all samples are the queries.
+   */
+  queries: i32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

@@ -16,7 +16,7 @@
  */
 import { augment, mirror } from '../kernels/augment';
 import { hash32 } from '../kernels/random';
-import { dropValues, keepValues, layerAt } from './arena';
+import { dropValues, keepValues, layerAt, queryCount } from './arena';
 import { blocksBytes } from './blocks';
 import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
@@ -218,7 +218,7 @@ function run(s: Step): void {
       else queryLoss(s.c, s.a, sample, pass == QUERIES);
       break;
     default:
-      execute(s, slice, <f32>(0.5 / <f64>control().samples));
+      execute(s, slice, <f32>(0.5 / <f64>queryCount()));
   }
 }
 
@@ -264,7 +264,7 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
-  sample = firstSample();
+  sample = which == FEATURE || which == TAKING ? 0 : firstSample(which);
   c.phase = which;
   const samples = samplesOfShard();
   c.done = 0;
@@ -308,7 +308,7 @@ function nextProgram(): i32 {
   } else {
     if (pass == FEATURE || pass == TAKING) return nextPass();
     sample = sampleAfter(sample);
-    if (sample >= c.samples) return nextPass();
+    if (sample < 0) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();

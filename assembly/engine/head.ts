@@ -1,6 +1,6 @@
 /** The end of the network: what becomes of a sample's features f - prototypes, the probe, scores, the loss. */
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
-import { dPrototypes, labelOf, shotsOf } from './arena';
+import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
 import { control } from './control';
 import { hasParts, lossPart, prototypeBytes, prototypesPart } from './parts';
 
@@ -23,7 +23,7 @@ function lossAt(): usize {
 
 /** Mean loss of the queries since `clearPrototypeGradients`. */
 export function meanLoss(): f32 {
-  return <f32>(load<f64>(lossAt()) / <f64>control().samples);
+  return <f32>(load<f64>(lossAt()) / <f64>queryCount());
 }
 
 /** Adds the loss of a query to their sum. */
@@ -90,7 +90,7 @@ function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
  */
 export function queryLoss(df: usize, f: usize, sample: i32, training: bool): void {
   const c = control();
-  const scale: f32 = training ? <f32>(1.0 / <f64>c.samples) : 1;
+  const scale: f32 = training ? <f32>(1.0 / <f64>queryCount()) : 1;
   const loss = prototype_loss(
     df,
     prototypesPart(),

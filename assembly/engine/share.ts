@@ -13,7 +13,7 @@
  * runs all samples, one after another.
  */
 import { accumulate } from '../kernels/add';
-import { dPrototypes, layerAt } from './arena';
+import { dPrototypes, layerAt, supportCount } from './arena';
 import { layersBytes } from './blocks';
 import { Control, control } from './control';
 import { addLoss, addToPrototype, LOSS_BYTES } from './head';
@@ -21,18 +21,25 @@ import { clearPart, deltaBytes, lossPart, partOf, prototypeBytes, prototypesPart
 import { FEATURE, INFORMATION, KEEPING, PROBING, PROTOTYPES, QUERIES, SUPPORT } from './passes';
 import * as status from './status';
 
+/** Samples of the pass, of all instances: the first, and one past the last. */
+let passFirst: i32 = 0;
+let passEnd: i32 = 0;
 /** One past the round; this instance's samples of it: the first, and one past the last. */
 let roundEnd: i32 = 0;
 let first: i32 = 0;
 let end: i32 = 0;
 
-/** Begins a pass over the samples; returns the first one of this instance. */
-export function firstSample(): i32 {
-  roundEnd = 0;
+/** Begins a pass over the support samples, the queries or all; returns the first one of this instance, or -1. */
+export function firstSample(pass: i32): i32 {
+  const asks = pass == QUERIES || pass == INFORMATION;
+  // Queries lie behind the support set, or are made of it.
+  passFirst = asks && control().queries ? supportCount() : 0;
+  passEnd = asks || pass == KEEPING ? control().samples : supportCount();
+  roundEnd = passFirst;
   return nextRound();
 }
 
-/** The sample of this instance that comes after another; the number of samples or more if there is none. */
+/** The sample of this instance that comes after another in a pass, or -1. */
 export function sampleAfter(sample: i32): i32 {
   if (++sample == end) return nextRound();
   turnToPart(sample - first);
@@ -40,13 +47,16 @@ export function sampleAfter(sample: i32): i32 {
   return sample;
 }
 
-/** Begins a round, the last of which takes what would not fill another; returns the first sample of this instance. */
+/**
+ * Begins a round, the last of which takes what would not fill another; returns the first sample of this instance, or -1.
+ * Support samples and queries are divided into the same rounds in every pass: an instance keeps the prefix of its own alone.
+ */
 function nextRound(): i32 {
   const c = control();
   const shards = max(1, c.shards);
   const from = roundEnd;
-  const samples = c.samples - from;
-  if (samples == 0) return from;
+  if (from == passEnd) return -1;
+  const samples = (from < supportCount() ? supportCount() : passEnd) - from;
   if (from > 0 && c.shard > 0) {
     // The counts of a probe are the total of all rounds before; this round's begin again.
     c.probePlain = 0;
@@ -67,10 +77,10 @@ function share(length: i32, k: i32, shards: i32): i32 {
   return (length * k + shards - 1) / shards;
 }
 
-/** Samples of this instance in all, about: for progress. */
+/** Samples of this instance in the pass, about: for progress. */
 export function samplesOfShard(): i32 {
   const c = control();
-  return (c.samples + max(0, c.shards - 1)) / max(1, c.shards);
+  return (passEnd - passFirst + max(0, c.shards - 1)) / max(1, c.shards);
 }
 
 /**

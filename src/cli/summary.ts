@@ -3,7 +3,7 @@ import type { AdaptReport, SelectReport } from '../types.js';
 import { figure, percent, table } from './format.js';
 
 const LABEL = 10;
-const line = (label: string, text: string) => `${label.padEnd(LABEL)}${text}\n`;
+export const line = (label: string, text: string) => `${label.padEnd(LABEL)}${text}\n`;
 
 export function modelLine(model: SelectReport['model']): string {
   const [h, w, c] = model.input;

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import { createRunner, type EvaluateConfig, type Job, type TaskResult } from './evaluate-run.js';
+import { createPool } from './pool.js';
 
 /** A row of `evaluate --json`. */
 export interface EvaluateRow {
@@ -29,7 +29,7 @@ export interface EvaluateOptions {
 
 const key = (data: string, method: string, task: number) => JSON.stringify([data, method, task]);
 
-/** Runs every job on threads of its own, or in this one if one worker is enough; the first error ends all. */
+/** Runs every job; the first error ends all. */
 async function runJobs(
   config: EvaluateConfig,
   jobs: readonly Job[],
@@ -38,43 +38,16 @@ async function runJobs(
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
-  if (workers === 1 || jobs.length === 1) {
-    const run = await createRunner(config);
-    for (const job of jobs) {
-      collect(await run(job));
-      signal?.throwIfAborted();
-    }
-    return;
-  }
-  const threads: Worker[] = [];
-  let next = 0;
-  let open = jobs.length;
+  const thread = new URL('./evaluate-worker.js', import.meta.url);
+  const size = Math.min(workers, jobs.length);
+  const pool = createPool<Job, TaskResult[]>(thread, config, size, () => createRunner(config));
   try {
     await new Promise<void>((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      for (let i = 0; i < Math.min(workers, jobs.length); i++) {
-        const thread = new Worker(new URL('./evaluate-worker.js', import.meta.url), { workerData: config });
-        const give = () => {
-          if (next < jobs.length) thread.postMessage(jobs[next++]);
-        };
-        threads.push(thread);
-        thread.on('error', reject);
-        thread.on('exit', (code) => reject(new Error(`a worker thread ended with status ${code}`)));
-        thread.on('message', (message: { results?: TaskResult[]; error?: string }) => {
-          if (message.error !== undefined || !message.results) return reject(new Error(message.error));
-          try {
-            collect(message.results);
-          } catch (error) {
-            return reject(error);
-          }
-          if (--open === 0) resolve();
-          else give();
-        });
-        give();
-      }
+      Promise.all(jobs.map(async (job) => collect(await pool.run(job)))).then(() => resolve(), reject);
     });
   } finally {
-    await Promise.all(threads.map((thread) => thread.terminate()));
+    await pool.close();
   }
 }
 
