@@ -30,7 +30,7 @@ export interface EvaluateOptions {
 const key = (data: string, method: string, task: number) => JSON.stringify([data, method, task]);
 
 /** Runs every job on threads of its own, or in this one if one worker is enough; the first error ends all. */
-async function runJobs(
+export async function runJobs(
   config: EvaluateConfig,
   jobs: readonly Job[],
   workers: number,

@@ -5,6 +5,7 @@ import { bytes, count, duration } from '../../format.js';
 import { type DataSet, openData } from '../../node/data.js';
 import { type EvaluateRow, evaluate, rowsOf } from '../../node/evaluate.js';
 import type { EvaluateConfig, MethodSpec } from '../../node/evaluate-run.js';
+import { openRaw } from '../../node/raw.js';
 import {
   budgetOptions,
   checked,
@@ -22,7 +23,6 @@ import { table } from '../format.js';
 import { loadModel, modelOptions as loadOptions } from '../load.js';
 import { type ParsedMethod, parseMethods } from '../methods.js';
 import { bar } from '../progress.js';
-import { openRaw } from '../raw.js';
 import { chooseSelection, readSelection } from '../selection.js';
 
 interface EvaluateArgs extends Omit<SelectArgs, 'support' | 'method' | 'selection' | 'saveSelection'> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
-import type { EvaluateConfig, TaskResult } from '../node/evaluate-run.js';
-import { fileError } from '../node/files.js';
+import type { EvaluateConfig, TaskResult } from './evaluate-run.js';
+import { fileError } from './files.js';
 
 /**
  * `--raw FILE`: every single result as a line of JSON, with a key of all settings that it depends on. A later run with
