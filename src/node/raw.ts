@@ -3,6 +3,47 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import type { EvaluateConfig, TaskResult } from './evaluate-run.js';
 import { fileError } from './files.js';
 
+type Line = TaskResult & { settings: string };
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+const cell = (data: string, method: string) => JSON.stringify([data, method]);
+
+/** Keys of what makes results comparable: model, tasks, data and the method's own settings. */
+export class Settings {
+  readonly #keys = new Map<string, string>();
+
+  constructor(config: EvaluateConfig, checksum: string, sizes: readonly number[][]) {
+    for (const [d, { name }] of config.data.entries()) {
+      for (const { label, options } of config.methods) {
+        const text = JSON.stringify([checksum, sizes[d], config.episode, options]);
+        this.#keys.set(cell(name, label), digest(text));
+      }
+    }
+  }
+
+  /** One key for all methods and data sets. */
+  get all(): string {
+    return digest([...this.#keys.values()].join());
+  }
+
+  /** A result as a line of JSON, without the line's end. */
+  line(result: TaskResult): string {
+    return JSON.stringify({ ...result, settings: this.#keys.get(cell(result.data, result.method)) });
+  }
+
+  /** The results of a line; none for a line of other settings, or cut short. */
+  parse(line: string): TaskResult[] {
+    let value: Line;
+    try {
+      value = JSON.parse(line) as Line;
+    } catch {
+      return [];
+    }
+    const { settings, ...result } = value;
+    return settings !== undefined && settings === this.#keys.get(cell(result.data, result.method)) ? [result] : [];
+  }
+}
+
 /**
  * `--raw FILE`: every single result as a line of JSON, with a key of all settings that it depends on. A later run with
  * the same settings reads the lines back and runs only what is missing.
@@ -12,49 +53,25 @@ export interface RawFile {
   append(result: TaskResult): void;
 }
 
-type Line = TaskResult & { settings: string };
-
-/** What makes results comparable: model, tasks, data and the method's own settings. */
-function settingsKey(config: EvaluateConfig, checksum: string, sizes: readonly number[][]) {
-  const keys = new Map<string, string>();
-  for (const [d, { name }] of config.data.entries()) {
-    for (const { label, options } of config.methods) {
-      const text = JSON.stringify([checksum, sizes[d], config.episode, options]);
-      keys.set(JSON.stringify([name, label]), createHash('sha256').update(text).digest('hex').slice(0, 16));
-    }
-  }
-  return (result: Pick<TaskResult, 'data' | 'method'>) => keys.get(JSON.stringify([result.data, result.method]));
-}
-
 /** Opens the file, making it if need be; lines of other settings, and a last line cut short, are passed over. */
-export function openRaw(path: string, config: EvaluateConfig, checksum: string, sizes: readonly number[][]): RawFile {
-  const keyOf = settingsKey(config, checksum, sizes);
-  const done: TaskResult[] = [];
-  try {
-    appendFileSync(path, '');
-    const text = readFileSync(path, 'utf8');
-    if (text !== '' && !text.endsWith('\n')) appendFileSync(path, '\n');
-    for (const line of text.split('\n')) {
-      let value: Line;
-      try {
-        value = JSON.parse(line) as Line;
-      } catch {
-        continue;
-      }
-      const { settings, ...result } = value;
-      if (settings !== undefined && settings === keyOf(result)) done.push(result);
+export function openRaw(path: string, settings: Settings): RawFile {
+  const write = (text: string) => {
+    try {
+      appendFileSync(path, text);
+    } catch (error) {
+      throw fileError(path, error, 'write');
     }
+  };
+  write('');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw fileError(path, error, 'write');
+    throw fileError(path, error, 'read');
   }
+  if (text !== '' && !text.endsWith('\n')) write('\n');
   return {
-    done,
-    append: (result) => {
-      try {
-        appendFileSync(path, `${JSON.stringify({ ...result, settings: keyOf(result) })}\n`);
-      } catch (error) {
-        throw fileError(path, error, 'write');
-      }
-    },
+    done: text.split('\n').flatMap((line) => settings.parse(line)),
+    append: (result) => write(`${settings.line(result)}\n`),
   };
 }

@@ -41,6 +41,7 @@ export class TinyTrain {
     if (behaviour.fail) throw new Error(behaviour.fail);
     calls.push(['load', model, options]);
     const tt = new TinyTrain();
+    tt.binary = 'scalar';
     tt.model = { name: 'fake', checksum: '0badcafe', input: [8, 8, 3], params: 152, macs: 2240, features: 3 };
     return tt;
   }
