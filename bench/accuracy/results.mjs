@@ -53,7 +53,7 @@ function parse(line) {
 const tuningTasks = [...Array(TUNING_TASKS).keys()];
 
 /** Mean accuracy of a trial over the tuning tasks of some domains; undefined if one is missing. */
-function reached(results, method, trial, domains) {
+export function reached(results, method, trial, domains) {
   let sum = 0;
   for (const domain of domains) {
     for (const task of tuningTasks) {

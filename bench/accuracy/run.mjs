@@ -65,4 +65,4 @@ if (!args.draw) {
     for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers);
   }
 }
-draw(args.results, args.results);
+draw(args.results);

@@ -7,7 +7,7 @@ import { DEFAULTS, TRAINING } from '../../dist/defaults.js';
 import { openData, readSamples } from '../../dist/node/data.js';
 import { runJobs } from '../../dist/node/evaluate.js';
 import { TinyTrain } from '../../dist/node/index.js';
-import { openRaw } from '../../dist/node/raw.js';
+import { openRaw, Settings } from '../../dist/node/raw.js';
 import { selectionOf } from '../../dist/selection.js';
 import { DOMAINS, labelOf, MAX_TRIALS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
 import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
@@ -61,8 +61,7 @@ export class Bench {
       episode: SAMPLINGS[sampling],
       methods,
     };
-    const open = (way) => openRaw(rawPath(results, network, way), config, tt.model.checksum, sizes);
-    const raw = open(sampling);
+    const raw = openRaw(rawPath(results, network, sampling), new Settings(config, tt.model.checksum, sizes));
     Object.assign(bench, { network, sampling, config, raw, results: new Results(raw.done), folder: results });
     bench.indices = new Map(methods.map(({ label }, i) => [label, i]));
     return bench;
