@@ -1,6 +1,6 @@
 // Draws docs/accuracy.md (between its markers) and its pictures from the raw results; runs nothing.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { costPicture, layerPicture } from './pictures.mjs';
 import { NETWORKS, SAMPLINGS } from './plan.mjs';
 import { rawPath } from './results.mjs';
@@ -9,15 +9,17 @@ import { section } from './table.mjs';
 
 const BEGIN = '<!-- drawn by npm run bench:accuracy -- --draw; the text around it is not -->';
 const END = '<!-- end of what is drawn -->';
-export const PAGE = fileURLToPath(new URL('../../docs/accuracy.md', import.meta.url));
 
 /** Raw results from `folder`, pictures into it, tables into `page`. */
-export function draw(folder, page = PAGE) {
-  const tables = Object.keys(SAMPLINGS).flatMap((sampling) =>
-    NETWORKS.filter((network) => existsSync(rawPath(folder, network, sampling))).map(
-      (network) => new Table(folder, network, sampling),
-    ),
-  );
+export function draw(folder, page) {
+  const files = readdirSync(folder).sort();
+  const tables = Object.keys(SAMPLINGS).flatMap((sampling) => {
+    const end = basename(rawPath(folder, '', sampling));
+    const found = files.filter((file) => file.endsWith(end)).map((file) => file.slice(0, -end.length));
+    const known = NETWORKS.filter((network) => found.includes(network));
+    const networks = [...known, ...found.filter((network) => !known.includes(network))];
+    return networks.map((network) => new Table(folder, network, sampling));
+  });
   const complete = tables.filter((table) => table.has('tinytrain') && table.has('fulltrain'));
   const text = readFileSync(page, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];

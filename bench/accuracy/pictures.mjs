@@ -10,6 +10,8 @@ const SHORT = {
   'tinytrain:compute=10%': '10%',
   'tinytrain:compute=30%': '30%',
 };
+const [blue, red, green, pink, , , black] = COLOURS;
+const COLOUR = { lastlayer: pink, biasonly: green, sparseupdate: blue, tinytrain: red, fulltrain: black };
 const X = {
   memory: { label: 'backward memory, MB', of: ({ backwardBytes }) => backwardBytes / 2 ** 20 },
   macs: { label: 'backward MACs of a sample, M', of: ({ backwardMacs }) => backwardMacs / 1e6 },
@@ -39,7 +41,6 @@ export function costPicture(tables, x, folder) {
     if (other.length) budgets.push(...other.map(at), at('tinytrain'));
   }
   budgets.sort((a, b) => a.x - b.x);
-  const colour = { domain: METHODS, range: METHODS.map((_, i) => COLOURS[(i + 6) % COLOURS.length]) };
   const facet = { fx: 'network' };
   savePicture(join(folder, `${x}.svg`), {
     width: Math.max(720, 420 * known.length),
@@ -47,7 +48,8 @@ export function costPicture(tables, x, folder) {
     x: { type: 'log', label: X[x].label, nice: true, ticks: 5, tickFormat: (d) => String(d) },
     y: { label: 'accuracy, mean of the domains, %', grid: true, nice: true },
     fx: { label: null },
-    color: colour,
+    color: { domain: METHODS, range: METHODS.map((method) => COLOUR[method] ?? '#777') },
+    marginTop: 44,
     marks: [
       Plot.frame({ stroke: '#ddd' }),
       Plot.ruleY(levels, { ...facet, y: 'y', stroke: '#777', strokeDasharray: '4 3' }),
@@ -97,7 +99,7 @@ export function layerPicture(table, folder) {
   }
   const layers = merged(lists);
   savePicture(join(folder, `layers-${table.network}.svg`), {
-    width: 160 + 64 * layers.length,
+    width: 110 + 78 * layers.length,
     height: 90 + 34 * DOMAINS.length,
     marginLeft: 84,
     marginRight: 16,

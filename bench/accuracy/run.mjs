@@ -5,15 +5,15 @@
 //   npm run bench:accuracy -- --tune [--trials 3]    tries settings of every method, the same number for each
 //   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
 //
-// TINYTRAIN_DATA names the folder of models/ and data/. Every single result is kept in docs/accuracy/ (--results FOLDER):
-// a run that was cut off goes on where it was. Tasks are done in turn, task 0 of every network and domain first.
+// TINYTRAIN_DATA names the folder of models/ and data/; a network may be a .ttm or .onnx file too. Every single result is kept
+// in docs/accuracy/ (--results FOLDER, --page FILE.md): a run that was cut off goes on where it was. Tasks are done in turn,
+// task 0 of every network and domain first.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { draw } from './draw.mjs';
 import { DOMAINS, MAX_TRIALS, NETWORKS, SAMPLINGS } from './plan.mjs';
-import { Bench } from './tasks.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -23,6 +23,7 @@ const { values: args } = parseArgs({
     workers: { type: 'string', default: '1' },
     trials: { type: 'string', default: '3' },
     results: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy/', import.meta.url)) },
+    page: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy.md', import.meta.url)) },
     tune: { type: 'boolean', default: false },
     draw: { type: 'boolean', default: false },
   },
@@ -45,7 +46,10 @@ const count = (name, max) => {
   return n;
 };
 
-const networks = listed('networks', NETWORKS);
+const networks = args.networks.split(',');
+const unknown = networks.find((network) => !NETWORKS.includes(network) && !existsSync(network));
+if (unknown !== undefined)
+  fail(`--networks must name some of ${NETWORKS.join(', ')}, or model files, got '${unknown}'`);
 const samplings = listed('sampling', Object.keys(SAMPLINGS));
 const [tasks, workers, trials] = [count('tasks', 10000), count('workers', 1024), count('trials', MAX_TRIALS)];
 
@@ -55,6 +59,8 @@ if (!args.draw) {
     fail('set TINYTRAIN_DATA to the folder that holds models/ and data/, or give --draw');
   }
   mkdirSync(args.results, { recursive: true });
+  // Drawing needs no build.
+  const { Bench } = await import('./tasks.mjs');
   const benches = [];
   // Settings are tried with 5 ways and 5 shots alone; Meta-Dataset's tasks take what was chosen there.
   for (const sampling of args.tune ? ['5way5shot'] : samplings) {
@@ -65,4 +71,4 @@ if (!args.draw) {
     for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers);
   }
 }
-draw(args.results);
+draw(args.results, args.page);

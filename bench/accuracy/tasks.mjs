@@ -1,6 +1,6 @@
 // Runs tasks of bench:accuracy: one network, one way of sampling; what is in the raw results is not run again.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseMethods } from '../../dist/cli/methods.js';
 import { chooseSelection } from '../../dist/cli/selection.js';
 import { DEFAULTS, TRAINING } from '../../dist/defaults.js';
@@ -9,7 +9,7 @@ import { runJobs } from '../../dist/node/evaluate.js';
 import { TinyTrain } from '../../dist/node/index.js';
 import { openRaw, Settings } from '../../dist/node/raw.js';
 import { selectionOf } from '../../dist/selection.js';
-import { DOMAINS, labelOf, MAX_TRIALS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
+import { DOMAINS, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
 import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
 
 const PACKAGE = new URL('../../', import.meta.url);
@@ -40,11 +40,18 @@ async function complete({ label, options, selectionFile }, tt, statically) {
   return { label, options: { ...common, ...options, ...(selection && { selection }) } };
 }
 
+/** An embedded network's name, or the path of a file. */
+function modelOf(root, network) {
+  if (network === 'default') return network;
+  return NETWORKS.includes(network) ? join(root, 'models', `${network}.onnx`) : network;
+}
+
 export class Bench {
   /** Opens a network with its raw results. `root` holds models/ and data/. */
   static async open({ root, results, network, sampling }) {
     const bench = new Bench();
-    const model = network === 'default' ? network : join(root, 'models', `${network}.onnx`);
+    const model = modelOf(root, network);
+    const name = basename(model).replace(/\.(ttm|onnx)$/, '');
     const tt = await TinyTrain.load(model);
     const labels = ROWS.flatMap((row) => Array.from({ length: MAX_TRIALS }, (_, trial) => labelOf(row, trial)));
     const parsed = parseMethods([...new Set(labels)].join(','));
@@ -61,8 +68,8 @@ export class Bench {
       episode: SAMPLINGS[sampling],
       methods,
     };
-    const raw = openRaw(rawPath(results, network, sampling), new Settings(config, tt.model.checksum, sizes));
-    Object.assign(bench, { network, sampling, config, raw, results: new Results(raw.done), folder: results });
+    const raw = openRaw(rawPath(results, name, sampling), new Settings(config, tt.model.checksum, sizes));
+    Object.assign(bench, { network: name, sampling, config, raw, results: new Results(raw.done), folder: results });
     bench.indices = new Map(methods.map(({ label }, i) => [label, i]));
     return bench;
   }
