@@ -9,13 +9,13 @@ export const SAMPLINGS = {
   'meta-dataset': { way: 'meta', shot: 'meta', query: 10, seed: 0 },
 };
 
-/** Learning rates tried: the method's default first, then a third of it and three times as much. */
+/** Learning rates tried: the method's default first, then others below and above the best that is known. */
 const LADDER = {
-  lastlayer: [1e-2, 3e-3, 3e-2],
-  biasonly: [1e-3, 3e-4, 3e-3],
-  sparseupdate: [1e-2, 3e-3, 3e-2],
-  fulltrain: [3e-4, 1e-4, 1e-3],
-  tinytrain: [2e-2, 6e-3, 6e-2],
+  lastlayer: [1e-2, 3e-3, 3e-2, 1e-1],
+  biasonly: [1e-3, 3e-4, 3e-3, 1e-2],
+  sparseupdate: [1e-2, 3e-3, 3e-2, 1e-1],
+  fulltrain: [3e-4, 1e-4, 1e-3, 6e-4],
+  tinytrain: [2e-2, 6e-3, 6e-2, 2e-1],
 };
 
 /** Trials of a method, in the order in which they are made: which rate of its ladder, and how many iterations. */
@@ -23,6 +23,7 @@ const TRIALS = [
   { rate: 0, iterations: 40 },
   { rate: 1, iterations: 40 },
   { rate: 2, iterations: 40 },
+  { rate: 3, iterations: 40 },
   { rate: 0, iterations: 80 },
 ];
 export const MAX_TRIALS = TRIALS.length;

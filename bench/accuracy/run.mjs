@@ -2,7 +2,7 @@
 // domains, with several networks and two ways of sampling tasks. Writes docs/accuracy.md (between its markers) and pictures.
 //
 //   npm run bench:accuracy -- [--networks a,b] [--sampling 5way5shot,meta-dataset] [--tasks 50] [--workers 1]
-//   npm run bench:accuracy -- --tune [--trials 3]    tries settings of every method, the same number for each
+//   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each
 //   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
 //
 // TINYTRAIN_DATA names the folder of models/ and data/; a network may be a .ttm or .onnx file too. Every single result is kept
@@ -21,7 +21,7 @@ const { values: args } = parseArgs({
     sampling: { type: 'string', default: Object.keys(SAMPLINGS).join(',') },
     tasks: { type: 'string', default: '50' },
     workers: { type: 'string', default: '1' },
-    trials: { type: 'string', default: '3' },
+    trials: { type: 'string', default: '4' },
     results: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy/', import.meta.url)) },
     page: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy.md', import.meta.url)) },
     tune: { type: 'boolean', default: false },

@@ -1,0 +1,112 @@
+/**
+ * Whether an adaptation made things worse. Before and after it, views of the samples that training never saw (crops of
+ * their own) are compared with prototypes made without the sample itself: a view's margin is its cosine with its own class
+ * less the highest of the others. Margins that fall by more than noise mean that the adapted features tell the classes
+ * apart less well than the original ones. Only +, -, *, / and square roots: every host decides alike.
+ */
+import { type Engine, JOB } from './engine.js';
+import { Random } from './random.js';
+import { SLICE, turn } from './run.js';
+import type { Task } from './task.js';
+import type { GuardReport } from './types.js';
+
+/** Views of a sample, and the most samples that are looked at. */
+const VIEWS = 2;
+const MOST = 50;
+/** Least share of the area that a view shows. */
+const LEAST_AREA = 0.5;
+/** How many standard errors the mean margin must fall. */
+const NOISE = 2;
+/** Keeps the guard's random numbers apart from those of tasks. */
+const STREAM = 0x67756172;
+
+/** A crop of a tensor h x w x c in the tensor's own size, bilinear. */
+function crop(tensor: Float32Array, [h, w, c]: readonly [number, number, number], random: Random): Float32Array {
+  const side = Math.sqrt(LEAST_AREA + (1 - LEAST_AREA) * random.uniform());
+  const [top, left] = [(1 - side) * h * random.uniform(), (1 - side) * w * random.uniform()];
+  const out = new Float32Array(tensor.length);
+  const place = (start: number, i: number, size: number) => {
+    const x = Math.min(size - 1, Math.max(0, start + (i + 0.5) * side - 0.5));
+    const low = Math.floor(x);
+    return [low, Math.min(size - 1, low + 1), x - low] as const;
+  };
+  for (let y = 0; y < h; y++) {
+    const [y0, y1, v] = place(top, y, h);
+    for (let x = 0; x < w; x++) {
+      const [x0, x1, u] = place(left, x, w);
+      for (let k = 0; k < c; k++) {
+        const at = (row: number, column: number) => tensor[(row * w + column) * c + k]!;
+        const upper = at(y0, x0) + u * (at(y0, x1) - at(y0, x0));
+        const lower = at(y1, x0) + u * (at(y1, x1) - at(y1, x0));
+        out[(y * w + x) * c + k] = upper + v * (lower - upper);
+      }
+    }
+  }
+  return out;
+}
+
+function cosine(a: Float64Array, b: Float32Array): number {
+  let [product, aa, bb] = [0, 0, 0];
+  for (let j = 0; j < b.length; j++) {
+    product += a[j]! * b[j]!;
+    aa += a[j]! * a[j]!;
+    bb += b[j]! * b[j]!;
+  }
+  return aa > 0 && bb > 0 ? product / (Math.sqrt(aa) * Math.sqrt(bb)) : 0;
+}
+
+/** Mean margin of the views of some samples, under the weights that the engine holds now. */
+export async function margins(
+  engine: Engine,
+  { classes, labels, tensors }: Task,
+  input: readonly [number, number, number],
+  features: number,
+  options: { seed: number; signal?: AbortSignal },
+): Promise<number[]> {
+  let begun = performance.now();
+  const embed = async (tensor: Float32Array) => {
+    if (performance.now() - begun > SLICE) {
+      await turn();
+      options.signal?.throwIfAborted();
+      begun = performance.now();
+    }
+    engine.begin(JOB.embed);
+    engine.pump({ sample: () => tensor });
+    return engine.floats('featuresPointer', features);
+  };
+  const sums = classes.map(() => new Float64Array(features));
+  const counts = classes.map(() => 0);
+  const plain: Float32Array[] = [];
+  for (const [i, tensor] of tensors.entries()) {
+    const f = await embed(tensor);
+    const label = labels[i]!;
+    sums[label] = sums[label]!.map((x, j) => x + f[j]!);
+    counts[label]!++;
+    plain.push(f);
+  }
+  const random = new Random(options.seed, STREAM);
+  const means: number[] = [];
+  for (const i of random.pick([...labels.keys()], Math.min(MOST, labels.length))) {
+    const own = labels[i]!;
+    // The only sample of its class has to stand for it.
+    const rest = counts[own]! > 1 ? sums[own]!.map((x, j) => x - plain[i]![j]!) : sums[own]!;
+    let sum = 0;
+    for (let v = 0; v < VIEWS; v++) {
+      const f = await embed(crop(tensors[i]!, input, random));
+      const others = sums.map((prototype, k) => (k === own ? -1 : cosine(prototype, f)));
+      sum += cosine(rest, f) - Math.max(...others);
+    }
+    means.push(sum / VIEWS);
+  }
+  return means;
+}
+
+/** Compares the margins of the same samples before and after an adaptation. */
+export function compare(before: readonly number[], after: readonly number[]): GuardReport {
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const change = after.map((x, i) => x - before[i]!);
+  const middle = mean(change);
+  const variance = change.reduce((sum, x) => sum + (x - middle) * (x - middle), 0) / (change.length - 1);
+  const noise = Math.sqrt(variance / change.length);
+  return { before: mean(before), after: mean(after), noise, fallback: middle < -NOISE * noise };
+}
