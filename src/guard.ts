@@ -1,8 +1,9 @@
 /**
  * Whether an adaptation made things worse. Before and after it, views of the samples that training never saw (crops of
  * their own) are compared with prototypes made without the sample itself: a view's margin is its cosine with its own class
- * less the highest of the others. Margins that fall by more than noise mean that the adapted features tell the classes
- * apart less well than the original ones. Only +, -, *, / and square roots: every host decides alike.
+ * above the mean of all classes, in units of their spread, so that features which only drew together or apart count the
+ * same. Margins that fall by more than noise mean that the adapted features tell the classes apart less well than the
+ * original ones. Only +, -, *, / and square roots: every host decides alike.
  */
 import { type Engine, JOB } from './engine.js';
 import { Random } from './random.js';
@@ -15,8 +16,10 @@ const VIEWS = 2;
 const MOST = 50;
 /** Least share of the area that a view shows. */
 const LEAST_AREA = 0.5;
-/** How many standard errors the mean margin must fall. */
-const NOISE = 2;
+/** How many standard errors the mean margin must fall. Training on the samples lifts it, so that any fall says much. */
+const NOISE = 1;
+/** A spread of cosines below this is rounding: the engine's scores are single precision. */
+const LEAST_SPREAD = 1e-6;
 /** Keeps the guard's random numbers apart from those of tasks. */
 const STREAM = 0x67756172;
 
@@ -53,6 +56,14 @@ function cosine(a: Float64Array, b: Float32Array): number {
     bb += b[j]! * b[j]!;
   }
   return aa > 0 && bb > 0 ? product / (Math.sqrt(aa) * Math.sqrt(bb)) : 0;
+}
+
+/** How far a value lies above the mean of all, in standard deviations; 0 where all are equal but for rounding. */
+function standing(values: readonly number[], which: number): number {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const variance = values.reduce((sum, x) => sum + (x - mean) * (x - mean), 0) / values.length;
+  const spread = Math.sqrt(variance);
+  return spread > LEAST_SPREAD ? (values[which]! - mean) / spread : 0;
 }
 
 /** Mean margin of the views of some samples, under the weights that the engine holds now. */
@@ -93,8 +104,8 @@ export async function margins(
     let sum = 0;
     for (let v = 0; v < VIEWS; v++) {
       const f = await embed(crop(tensors[i]!, input, random));
-      const others = sums.map((prototype, k) => (k === own ? -1 : cosine(prototype, f)));
-      sum += cosine(rest, f) - Math.max(...others);
+      const cosines = sums.map((prototype, k) => cosine(k === own ? rest : prototype, f));
+      sum += standing(cosines, own);
     }
     means.push(sum / VIEWS);
   }
