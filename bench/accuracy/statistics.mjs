@@ -4,23 +4,35 @@ import { chooseTrial, Results, rawPath, reached, trialsDone } from './results.mj
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Mean and half of its 95% interval (null for a single value), over tasks. */
+/** Student's t at 97.5%, for 1 to 10 degrees of freedom; beyond them an expansion right to three digits. */
+const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+export function student(df) {
+  const n = Math.floor(df);
+  if (n <= T.length) return T[Math.max(0, n - 1)];
+  const z = 1.959964;
+  return z + (z ** 3 + z) / (4 * n) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * n * n);
+}
+
+/** Mean over tasks, its variance (null for a single task), and half of its 95% interval. */
 function estimate(values) {
   const m = mean(values);
-  if (values.length < 2) return { mean: m, ci95: null, tasks: values.length };
-  const variance = values.reduce((sum, x) => sum + (x - m) ** 2, 0) / (values.length - 1);
-  return { mean: m, ci95: 1.96 * Math.sqrt(variance / values.length), tasks: values.length };
+  const n = values.length;
+  if (n < 2) return { mean: m, variance: null, ci95: null, tasks: n };
+  const variance = values.reduce((sum, x) => sum + (x - m) ** 2, 0) / (n - 1) / n;
+  return { mean: m, variance, ci95: student(n - 1) * Math.sqrt(variance), tasks: n };
 }
 
 /** The mean over domains, each counting the same; undefined if one has nothing. */
 function overDomains(estimates) {
   if (estimates.some((e) => e === undefined)) return undefined;
-  const known = estimates.every((e) => e.ci95 !== null);
-  return {
-    mean: mean(estimates.map((e) => e.mean)),
-    ci95: known ? Math.sqrt(estimates.reduce((sum, e) => sum + e.ci95 ** 2, 0)) / estimates.length : null,
-    tasks: estimates.reduce((sum, e) => sum + e.tasks, 0),
-  };
+  const tasks = estimates.reduce((sum, e) => sum + e.tasks, 0);
+  const middle = mean(estimates.map((e) => e.mean));
+  if (estimates.some((e) => e.variance === null)) return { mean: middle, ci95: null, tasks };
+  // Degrees of freedom after Welch and Satterthwaite: a domain with few tasks says little of its own variance.
+  const sum = estimates.reduce((total, e) => total + e.variance, 0);
+  const df = sum ** 2 / estimates.reduce((total, e) => total + e.variance ** 2 / (e.tasks - 1), 0);
+  const ci95 = sum > 0 ? (student(df) * Math.sqrt(sum)) / estimates.length : 0;
+  return { mean: middle, ci95, tasks };
 }
 
 const perDomain = (of) => {

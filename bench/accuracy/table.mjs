@@ -3,7 +3,10 @@ import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES } from './plan.mjs';
 
 const percent = (e) => (e ? e.mean.toFixed(1) : '');
 const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`;
-const interval = (e) => (e ? `${signed(e.mean)}${e.ci95 === null ? '' : ` ± ${e.ci95.toFixed(1)}`}` : '');
+/** The interval of fewer tasks is wider than what it is about. */
+const FEWEST = 5;
+const interval = (e) =>
+  e ? `${signed(e.mean)}${e.ci95 === null || e.tasks < FEWEST ? '' : ` ± ${e.ci95.toFixed(1)}`}` : '';
 const megabytes = (bytes) => (bytes / 2 ** 20).toFixed(2);
 const millions = (macs) => (macs / 1e6).toFixed(2);
 
