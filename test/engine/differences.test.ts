@@ -33,12 +33,12 @@ async function gradients(model: Model, samples: readonly Sample[], binary: 'scal
 /** Where element `at` of a layer's gradient, biases and then rows, lies in its weights. */
 function place(layer: Model['operators'][number], at: number): { values: Float32Array; index: number } {
   const channels = layer.out[2];
-  if (at < channels) return { values: layer.bias!, index: at };
+  if (at < channels) return { values: layer.bias as Float32Array, index: at };
   const row = layer.weights!.length / channels;
   const channel = Math.floor((at - channels) / row);
   const element = (at - channels) % row;
   const index = layer.op === 'depthwise' ? element * channels + channel : channel * row + element;
-  return { values: layer.weights!, index };
+  return { values: layer.weights as Float32Array, index };
 }
 
 async function check(model: Model, samples: readonly Sample[], binary: 'scalar' | 'simd', perLayer: number) {
