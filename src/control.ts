@@ -54,6 +54,7 @@ const FIELDS = {
   nameBytes: [224, 'u32'],
   stepCode: [228, 'u32'],
   stepOperator: [232, 'i32'],
+  ioOffset: [236, 'u32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;

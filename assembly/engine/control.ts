@@ -102,6 +102,8 @@ export class Control {
   /** 228: code (program.ts) and 232: operator of the step that `step` ran last, for a profile. */
   stepCode: u32;
   stepOperator: i32;
+  /** 236: where in the sample what `step` asks for begins, in bytes. */
+  ioOffset: u32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

@@ -68,9 +68,14 @@ export function isWithHost(): bool {
   return resident != fileBytes();
 }
 
-/** True if weights reach float kernels slice by slice: those with the host, and those that are int8 (slices.ts). */
+/** True if the model may have int8 operators. */
+export function isInt8(): bool {
+  return load<u32>(base, 4) > 1;
+}
+
+/** True if weights reach float kernels slice by slice: those with the host, and those of an int8 model (slices.ts). */
 export function isOutside(): bool {
-  return isWithHost() || load<u32>(base, 4) > 1;
+  return isWithHost() || isInt8();
 }
 
 /** Bytes of the file that lie in memory. */

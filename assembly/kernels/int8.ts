@@ -89,7 +89,7 @@ export function quantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32
 /** out = x as floats. out f32 [n], x i8 [n]; x may be the last quarter of out. */
 export function dequantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32): void {
   for (; n > 0; n--) {
-    store<f32>(out, <f32>((<i32>load<i8>(x)) - zero) * scale);
+    store<f32>(out, <f32>(<i32>load<i8>(x) - zero) * scale);
     out += 4;
     x++;
   }
@@ -124,7 +124,7 @@ export function add_int8(out: usize, a: usize, b: usize, n: i32, q: Quantised): 
     }
   }
   while (out < end) {
-    const sum = <f32>((<i32>load<i8>(a)) - za) * fa + <f32>((<i32>load<i8>(b)) - zb) * fb;
+    const sum = <f32>(<i32>load<i8>(a) - za) * fa + <f32>(<i32>load<i8>(b) - zb) * fb;
     store<u8>(out, quantise(sum, q.low, q.high, q.zero));
     out++;
     a++;

@@ -29,8 +29,13 @@ export function int8_conv2d_scratch(g: Geometry): i32 {
   return int8_scratch(depth_of(g)) + strip_pixels(g) * window_bytes(g) + 16;
 }
 
-/** Bytes of scratch of the others. */
-export function int8_dense_scratch(g: Geometry): i32 {
+/** Bytes of scratch of a pointwise convolution. */
+export function int8_pointwise_scratch(g: Geometry): i32 {
+  return int8_scratch(g.inC);
+}
+
+/** Bytes of scratch of a fully connected layer. */
+export function int8_linear_scratch(g: Geometry): i32 {
   return int8_scratch(g.inH * g.inW * g.inC);
 }
 

@@ -138,7 +138,12 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
       let s3 = s0 + min(3, left) * step;
       let a0 = v128.load(scratch);
       let b0 = v128.load(scratch, 16);
-      let a1 = a0, b1 = b0, a2 = a0, b2 = b0, a3 = a0, b3 = b0;
+      let a1 = a0,
+        b1 = b0,
+        a2 = a0,
+        b2 = b0,
+        a3 = a0,
+        b3 = b0;
       let w = scratch + CONSTANTS;
       let p = pairs;
       do {

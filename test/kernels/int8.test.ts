@@ -60,7 +60,7 @@ class Int8Kernels extends Kernels {
         this.call.int8_depthwise!(out, x!, w, b, scales, at, g, q);
       } else if (op === 'linear' || plain) {
         const row = weights!.length / outC;
-        const at = scratch(this.call.int8_dense_scratch!(g));
+        const at = scratch(this.call[op === 'linear' ? 'int8_linear_scratch' : 'int8_pointwise_scratch']!(g));
         const kernel = this.call[op === 'linear' ? 'int8_linear' : 'int8_pointwise']!;
         for (let first = 0; first < outC; first += slice) {
           kernel(
