@@ -8,6 +8,7 @@ import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerImport } from './commands/import.js';
 import { registerInspect } from './commands/inspect.js';
+import { registerQuantize } from './commands/quantize.js';
 import { registerSelect } from './commands/select.js';
 import type { Context } from './context.js';
 
@@ -28,6 +29,7 @@ function createProgram(context: Context): Command {
   for (const register of [
     registerDemo,
     registerImport,
+    registerQuantize,
     registerInspect,
     registerSelect,
     registerAdapt,
