@@ -67,19 +67,27 @@ export function int8_conv2d(
   const columns = scratch + <usize>int8_scratch(depth_of(g));
   for (let p = 0; p < pixels; p += strip) {
     const count = min(strip, pixels - p);
-    for (let i = 0; i < count; i++) window(columns + <usize>(i * bytes), x, g, p + i, q.xZero);
+    let oy = p / g.outW;
+    let ox = p % g.outW;
+    for (let i = 0; i < count; i++) {
+      window(columns + <usize>(i * bytes), x, g, oy, ox, q.xZero);
+      if (++ox == g.outW) {
+        ox = 0;
+        ++oy;
+      }
+    }
     int8_gemm(out + <usize>(p * g.outC), g.outC, count, g.outC, depth_of(g), columns, bytes, w, b, scales, q, scratch);
   }
 }
 
 /** Copies the window of one pixel of the output. */
-function window(to: usize, x: usize, g: Geometry, pixel: i32, zero: i32): void {
+function window(to: usize, x: usize, g: Geometry, oy: i32, ox: i32, zero: i32): void {
   const C = g.inC;
   const row = row_floats(g);
-  const ix = (pixel % g.outW) * g.strideW - g.padLeft;
+  const ix = ox * g.strideW - g.padLeft;
   const left = max(-ix, 0) * C;
   const right = min(g.inW - ix, g.kernelW) * C;
-  let iy = (pixel / g.outW) * g.strideH - g.padTop;
+  let iy = oy * g.strideH - g.padTop;
   let from = x + (iy * g.inW + ix) * C;
   for (let ky = g.kernelH; ky > 0; ky--) {
     if (left == 0 && right == row && <u32>iy < <u32>g.inH) {

@@ -1,13 +1,14 @@
 /**
  * int8 depthwise convolution with SIMD: eight channels at a time, over the whole image. i32x4.dot_i16x8_s multiplies two
- * taps of four channels, one below the other in the kernel. For a row of outputs, the rows of the image that it reads are
- * copied in pairs, with their padding, each number of 16 bits beside that of the row below:
+ * taps of four channels, one below the other in the kernel. The rows of the image are copied in pairs, with their padding,
+ * each number of 16 bits beside that of the row below:
  *
  *      row 0   a b c ..    position 0                position 1
  *      row 1   d e f ..    a0 d0 a1 d1 ... a7 d7     b0 e0 b1 e1 ... b7 e7   ...    32 bytes a position, channels 0 to 7
- *      row 2   g h i ..    g0 0  g1 0  ... g7 0      h0 0  h1 0  ... h7 0    ...    the last of odd kernels: with zeros
  *
- * Weights lie likewise. Then every tap of every output is two loads, and the padding is no special case.
+ * Weights lie likewise; below the last row of an odd kernel lie zeros. Then every tap of every output is two loads, and the
+ * padding is no special case. Lines of pairs stay in a ring while rows of outputs need them: with a stride of 1, each row of
+ * outputs needs one new line.
  */
 import { Geometry } from './geometry';
 import { Four, factor_of, Quantised, start_of } from './int8';
@@ -16,6 +17,8 @@ import { Four, factor_of, Quantised, start_of } from './int8';
 const PLACE: i32 = 32;
 /** Starts and factors of eight channels. */
 const CONSTANTS: i32 = 64;
+/** No row of an image. */
+const NONE: i32 = i32.MIN_VALUE;
 
 function pairs_of(g: Geometry): i32 {
   return (g.kernelH + 1) >> 1;
@@ -26,9 +29,15 @@ function positions(g: Geometry): i32 {
   return (g.outW - 1) * g.strideW + g.kernelW;
 }
 
-/** Bytes of scratch. */
+/** Lines of the ring: the pairs of one row of outputs and, where the next row needs others in between, theirs. */
+function lines_of(g: Geometry): i32 {
+  return g.strideH & 1 ? 2 * pairs_of(g) : pairs_of(g);
+}
+
+/** Bytes of scratch: constants, weights, the ring and, of each of its lines, which row it has. */
 export function int8_depthwise_scratch(g: Geometry): i32 {
-  return ASC_FEATURE_SIMD && g.inC >= 8 ? CONSTANTS + pairs_of(g) * (g.kernelW + positions(g)) * PLACE : g.inC * 8;
+  if (!ASC_FEATURE_SIMD || g.inC < 8) return g.inC * 8;
+  return CONSTANTS + (pairs_of(g) * g.kernelW + lines_of(g) * positions(g)) * PLACE + lines_of(g) * 4;
 }
 
 /** Eight channels or more; the last eight may have been done before in part. */
@@ -58,30 +67,36 @@ function constants(scratch: usize, w: usize, b: usize, scales: usize, g: Geometr
   const C = g.inC;
   const area = g.kernelH * g.kernelW;
   let to = scratch + CONSTANTS;
+  const ones = i16x8.splat(1);
+  let first = i32x4.splat(0);
+  let second = first;
   for (let ky = 0; ky < g.kernelH; ky += 2) {
     for (let kx = 0; kx < g.kernelW; kx++) {
       const at = w + (ky * g.kernelW + kx) * C;
       const below = ky + 1 < g.kernelH ? v128.load_ext<i8>(at + g.kernelW * C) : i16x8.splat(0);
       Pair.store(to, v128.load_ext<i8>(at), below);
+      first = i32x4.add(first, i32x4.dot_i16x8_s(v128.load(to), ones));
+      second = i32x4.add(second, i32x4.dot_i16x8_s(v128.load(to, 16), ones));
       to += PLACE;
     }
   }
+  // Sums of weights, and then what they are for.
+  v128.store(scratch, first);
+  v128.store(scratch, second, 16);
   for (let c = 0; c < 8; c++) {
-    let sum = 0;
-    for (let t = 0; t < area; t++) sum += <i32>load<i8>(w + (t * C + c));
-    store<i32>(scratch + (c << 2), start_of(load<i32>(b + (c << 2)), sum, q.xZero, area));
-    store<f32>(scratch + (c << 2), factor_of(q, load<f32>(scales + (c << 2))), 32);
+    const at = scratch + (c << 2);
+    store<i32>(at, start_of(load<i32>(b + (c << 2)), load<i32>(at), q.xZero, area));
+    store<f32>(at, factor_of(q, load<f32>(scales + (c << 2))), 32);
   }
 }
 
-/** One row of the image, from its padding on: null where it lies outside. */
-function copy_rows(to: usize, above: usize, below: usize, single: bool, g: Geometry, zero: v128): void {
+/** Copies the rows `above` and `below`, padding included; null is a row outside of the image. */
+function copy_rows(to: usize, above: usize, below: usize, g: Geometry, zero: v128): void {
   const C = g.inC;
   const left = min(g.padLeft, positions(g));
   const inside = min(positions(g) - left, g.inW);
   const right = positions(g) - left - inside;
-  const last = single ? i16x8.splat(0) : zero;
-  for (let i = left; i > 0; i--, to += PLACE) Pair.store(to, zero, last);
+  for (let i = left; i > 0; i--, to += PLACE) Pair.store(to, zero, zero);
   if (above && below) {
     for (let i = inside; i > 0; i--, to += PLACE) {
       Pair.store(to, v128.load_ext<i8>(above), v128.load_ext<i8>(below));
@@ -91,7 +106,7 @@ function copy_rows(to: usize, above: usize, below: usize, single: bool, g: Geome
   } else {
     for (let i = inside; i > 0; i--, to += PLACE) {
       let a = zero;
-      let b = last;
+      let b = zero;
       if (above) {
         a = v128.load_ext<i8>(above);
         above += C;
@@ -103,7 +118,12 @@ function copy_rows(to: usize, above: usize, below: usize, single: bool, g: Geome
       Pair.store(to, a, b);
     }
   }
-  for (let i = right; i > 0; i--, to += PLACE) Pair.store(to, zero, last);
+  for (let i = right; i > 0; i--, to += PLACE) Pair.store(to, zero, zero);
+}
+
+/** The line of the ring for the row that is `row` below the first one of the padding: always even with an even stride. */
+function slot(row: i32, g: Geometry): i32 {
+  return (g.strideH & 1 ? row : row >> 1) % lines_of(g);
 }
 
 /** All outputs of eight channels. */
@@ -113,6 +133,9 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
   const taps = g.kernelW;
   const pitch = positions(g) * PLACE;
   const lines = scratch + CONSTANTS + pairs * taps * PLACE;
+  const ring = lines_of(g);
+  const rows = lines + ring * pitch;
+  for (let i = 0; i < ring; i++) store<i32>(rows + (i << 2), NONE);
   const zeros = i16x8.splat(<i16>q.xZero);
   const low = f32x4.splat(q.low);
   const high = f32x4.splat(q.high);
@@ -120,22 +143,23 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
   const f0 = v128.load(scratch, 32);
   const f1 = v128.load(scratch, 48);
   const step = g.strideW * PLACE;
-  const jump = pitch - taps * PLACE;
   for (let oy = 0; oy < g.outH; oy++) {
-    let iy = oy * g.strideH - g.padTop;
-    for (let p = 0; p < pairs; p++, iy += 2) {
-      const single = 2 * p + 1 == g.kernelH;
+    const top = oy * g.strideH;
+    for (let p = 0; p < pairs; p++) {
+      const line = slot(top + 2 * p, g);
+      const iy = top + 2 * p - g.padTop;
+      if (load<i32>(rows + (line << 2)) == iy) continue;
+      store<i32>(rows + (line << 2), iy);
       const above: usize = <u32>iy < <u32>g.inH ? x + iy * g.inW * C : 0;
-      const below: usize = !single && <u32>(iy + 1) < <u32>g.inH ? x + (iy + 1) * g.inW * C : 0;
-      copy_rows(lines + p * pitch, above, below, single, g, zeros);
+      const below: usize = <u32>(iy + 1) < <u32>g.inH ? x + (iy + 1) * g.inW * C : 0;
+      copy_rows(lines + line * pitch, above, below, g, zeros);
     }
     for (let ox = 0; ox < g.outW; ox += 4) {
       // A tile that isn't filled repeats its last output.
       const left = g.outW - ox - 1;
-      let s0 = lines + ox * step;
-      let s1 = s0 + min(1, left) * step;
-      let s2 = s0 + min(2, left) * step;
-      let s3 = s0 + min(3, left) * step;
+      const o1 = min(1, left) * step;
+      const o2 = min(2, left) * step;
+      const o3 = min(3, left) * step;
       let a0 = v128.load(scratch);
       let b0 = v128.load(scratch, 16);
       let a1 = a0,
@@ -145,8 +169,12 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
         a3 = a0,
         b3 = b0;
       let w = scratch + CONSTANTS;
-      let p = pairs;
+      let p = 0;
       do {
+        let s0 = lines + slot(top + 2 * p, g) * pitch + ox * step;
+        let s1 = s0 + o1;
+        let s2 = s0 + o2;
+        let s3 = s0 + o3;
         let k = taps;
         do {
           const u = v128.load(w);
@@ -165,11 +193,7 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
           b3 = i32x4.add(b3, i32x4.dot_i16x8_s(v128.load(s3, 16), v));
           s3 += PLACE;
         } while (--k);
-        s0 += jump;
-        s1 += jump;
-        s2 += jump;
-        s3 += jump;
-      } while (--p);
+      } while (++p < pairs);
       a0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a0), f0), low, high, zero);
       b0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b0), f1), low, high, zero);
       a1 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a1), f0), low, high, zero);

@@ -2,9 +2,9 @@
  * The matrix product of int8 layers, forward: out[i][j] = quantised(start[j] + sum over k of x[i][k] * w[j][k]).
  *
  * Rows are pixels (or windows), columns output channels; both inputs lie along k. As many channels as a tile is wide
- * are copied into a panel, in which a tile reads them in sequence, whatever their number:
+ * are done at a time; with SIMD, they are copied into a panel, in which a tile reads them in sequence:
  *
- *   scalar  2 x 4   panel [k][4] i8
+ *   scalar  2 x 1   no panel: eight numbers along k are one load
  *   SIMD    4 x 8   panel [k / 2][8][2] i16, zeros up to a multiple of 8 of k. i32x4.dot_i16x8_s multiplies two steps of k
  *                   of four channels with two numbers of a row, copied to all lanes:
  *
@@ -16,7 +16,7 @@
  */
 import { Four, factor_of, Quantised, quantise, start_of } from './int8';
 
-const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 4;
+const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 1;
 
 /** Scratch: starts | factors | bytes of a tile at the edge | panel. */
 const FACTORS: usize = 32;
@@ -25,7 +25,7 @@ const PANEL: usize = 80;
 
 /** Bytes of scratch that a product over `depth` steps of k needs. */
 export function int8_scratch(depth: i32): i32 {
-  return <i32>PANEL + (ASC_FEATURE_SIMD ? ((depth + 7) & ~7) * 16 : depth * 4);
+  return <i32>PANEL + (ASC_FEATURE_SIMD ? ((depth + 7) & ~7) * 16 : 0);
 }
 
 /**
@@ -42,7 +42,7 @@ export function int8_gemm(
     const width = min(count - j, COLUMNS);
     pack(scratch, w, b, scales, width, depth, q);
     if (ASC_FEATURE_SIMD) tiles_4x8(out, outRow, rows, width, depth, x, xRow, q, scratch);
-    else tiles_2x4(out, outRow, rows, width, depth, x, xRow, q, scratch);
+    else tiles_2x1(out, outRow, rows, depth, x, xRow, w, q, scratch);
     out += COLUMNS;
     w += <usize>(depth * COLUMNS);
     b += COLUMNS << 2;
@@ -50,7 +50,7 @@ export function int8_gemm(
   }
 }
 
-/** Copies `width` channels into the panel, and writes where their sums start and what they are multiplied with. */
+/** Copies `width` channels into the panel (SIMD), and writes where their sums start and what they are multiplied with. */
 function pack(scratch: usize, w: usize, b: usize, scales: usize, width: i32, depth: i32, q: Quantised): void {
   const panel = scratch + PANEL;
   const even = (depth + 7) & ~7;
@@ -85,13 +85,11 @@ function pack(scratch: usize, w: usize, b: usize, scales: usize, width: i32, dep
         if (k & 1) to += 32;
       }
     } else {
-      let to = panel + <usize>j;
-      for (; k < depth; k++) {
-        const value = <i32>load<i8>(row + <usize>k);
-        sum += value;
-        store<i8>(to, <i8>value);
-        to += 4;
+      for (; k <= depth - 4; k += 4) {
+        const four = load<i32>(row + <usize>k);
+        sum += <i32>(<i8>four) + <i32>(<i8>(four >> 8)) + <i32>(<i8>(four >> 16)) + (four >> 24);
       }
+      for (; k < depth; k++) sum += <i32>load<i8>(row + <usize>k);
     }
     const place = scratch + ((<usize>j) << 2);
     store<i32>(place, start_of(load<i32>(b + (at << 2)), sum, q.xZero, depth));
@@ -99,67 +97,69 @@ function pack(scratch: usize, w: usize, b: usize, scales: usize, width: i32, dep
   }
 }
 
-/** All rows times the panel, without SIMD: as the float tiles are (tile.ts). */
+/** Number n of eight. */
+class Eight {
+  @inline
+  static at(eight: i64, n: i32): i32 {
+    return <i32>(<i8>(<i32>(eight >> (n & 4 ? 32 : 0)) >> ((n & 3) << 3)));
+  }
+}
+
+/**
+ * All rows times a channel, without SIMD: 16 products for 3 loads. A larger tile doesn't fit the 13 registers of a
+ * microcontroller.
+ */
 // biome-ignore format: one matrix a line
-function tiles_2x4(
-  out: usize, outRow: usize, rows: i32, width: i32, depth: i32,
-  x: usize, xRow: usize, q: Quantised, scratch: usize,
+function tiles_2x1(
+  out: usize, outRow: usize, rows: i32, depth: i32, x: usize, xRow: usize, w: usize, q: Quantised, scratch: usize,
 ): void {
-  const panel = scratch + PANEL;
-  const last = panel + ((<usize>(depth - 1)) << 2);
+  const start = load<i32>(scratch);
+  const factor = load<f32>(scratch, FACTORS);
+  const low = q.low;
+  const high = q.high;
+  const zero = q.zero;
+  const block = w + <usize>(depth & ~7);
   for (; rows > 0; rows -= 2) {
     let a0 = x;
     let a1 = rows > 1 ? x + xRow : x;
     x = a1 + xRow;
-    let c00 = load<i32>(scratch);
-    let c01 = load<i32>(scratch, 4);
-    let c02 = load<i32>(scratch, 8);
-    let c03 = load<i32>(scratch, 12);
-    let c10 = c00;
-    let c11 = c01;
-    let c12 = c02;
-    let c13 = c03;
-    let b = panel;
-    let more: bool;
-    do {
-      const t0 = <i32>load<i8>(b);
-      const t1 = <i32>load<i8>(b, 1);
-      const t2 = <i32>load<i8>(b, 2);
-      const t3 = <i32>load<i8>(b, 3);
-      more = b != last;
-      b += 4;
-      let s = <i32>load<i8>(a0);
-      a0++;
-      c00 += s * t0;
-      c01 += s * t1;
-      c02 += s * t2;
-      c03 += s * t3;
-      s = <i32>load<i8>(a1);
-      a1++;
-      c10 += s * t0;
-      c11 += s * t1;
-      c12 += s * t2;
-      c13 += s * t3;
-    } while (more);
-    put(out, c00, c01, c02, c03, width, scratch, q);
+    let b = w;
+    let c0 = start;
+    let c1 = start;
+    while (b < block) {
+      const t = load<i64>(b);
+      b += 8;
+      const r = load<i64>(a0);
+      a0 += 8;
+      c0 += Eight.at(r, 0) * Eight.at(t, 0);
+      c0 += Eight.at(r, 1) * Eight.at(t, 1);
+      c0 += Eight.at(r, 2) * Eight.at(t, 2);
+      c0 += Eight.at(r, 3) * Eight.at(t, 3);
+      c0 += Eight.at(r, 4) * Eight.at(t, 4);
+      c0 += Eight.at(r, 5) * Eight.at(t, 5);
+      c0 += Eight.at(r, 6) * Eight.at(t, 6);
+      c0 += Eight.at(r, 7) * Eight.at(t, 7);
+      const s = load<i64>(a1);
+      a1 += 8;
+      c1 += Eight.at(s, 0) * Eight.at(t, 0);
+      c1 += Eight.at(s, 1) * Eight.at(t, 1);
+      c1 += Eight.at(s, 2) * Eight.at(t, 2);
+      c1 += Eight.at(s, 3) * Eight.at(t, 3);
+      c1 += Eight.at(s, 4) * Eight.at(t, 4);
+      c1 += Eight.at(s, 5) * Eight.at(t, 5);
+      c1 += Eight.at(s, 6) * Eight.at(t, 6);
+      c1 += Eight.at(s, 7) * Eight.at(t, 7);
+    }
+    for (let k = depth & 7; k > 0; k--) {
+      const t = <i32>load<i8>(b++);
+      c0 += <i32>load<i8>(a0++) * t;
+      c1 += <i32>load<i8>(a1++) * t;
+    }
+    store<u8>(out, quantise(<f32>c0 * factor, low, high, zero));
     out += outRow;
-    if (rows > 1) put(out, c10, c11, c12, c13, width, scratch, q);
+    if (rows > 1) store<u8>(out, quantise(<f32>c1 * factor, low, high, zero));
     out += outRow;
   }
-}
-
-/** Writes up to four sums. */
-function put(out: usize, c0: i32, c1: i32, c2: i32, c3: i32, width: i32, scratch: usize, q: Quantised): void {
-  const low = q.low;
-  const high = q.high;
-  const zero = q.zero;
-  store<u8>(out, quantise(<f32>c0 * load<f32>(scratch, FACTORS), low, high, zero));
-  if (width < 2) return;
-  store<u8>(out, quantise(<f32>c1 * load<f32>(scratch, FACTORS + 4), low, high, zero), 1);
-  if (width < 3) return;
-  store<u8>(out, quantise(<f32>c2 * load<f32>(scratch, FACTORS + 8), low, high, zero), 2);
-  if (width < 4) return;
-  store<u8>(out, quantise(<f32>c3 * load<f32>(scratch, FACTORS + 12), low, high, zero), 3);
 }
 
 /** All rows times the panel, with SIMD. */

@@ -59,7 +59,7 @@ function windows(
       const from = x + ((y0 + top) * imageRow + (x0 + left) * C);
       const weights = w + (top * kernelRow + left * C);
       const taps = includePad ? g.kernelH * g.kernelW : rows * columns;
-      let factor: f32 = maxima ? 1 : <f32>(<f64>q.xScale / (<f64>q.scale * <f64>taps));
+      let factor: f32 = maxima ? 1 : q.xScale / q.scale / <f32>taps;
       for (let c = 0; c < C; c++) {
         let s = from + <usize>c;
         let sum = 0;

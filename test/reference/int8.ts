@@ -88,10 +88,10 @@ export function int8Operator(operator: Operator, inputs: Int8Array[], from: Quan
       }
       if (operator.wholeWindow) taps = kH * kW;
       const factor = weights
-        ? fround((xScale * operator.int8!.scales![o]!) / scale)
+        ? fround(fround(xScale / scale) * operator.int8!.scales![o]!)
         : op === 'maxPooling'
           ? 1
-          : fround(xScale / (scale * taps));
+          : fround(fround(xScale / scale) / taps);
       out[at * outC + o] = finish(fround(fround(op === 'maxPooling' ? largest : sum) * factor));
     }
   }
