@@ -121,9 +121,11 @@ function copy_rows(to: usize, above: usize, below: usize, g: Geometry, zero: v12
   for (let i = right; i > 0; i--, to += PLACE) Pair.store(to, zero, zero);
 }
 
-/** The line of the ring for the row that is `row` below the first one of the padding: always even with an even stride. */
-function slot(row: i32, g: Geometry): i32 {
-  return (g.strideH & 1 ? row : row >> 1) % lines_of(g);
+
+/** The line two rows below. */
+function next(line: i32, odd: bool, ring: i32): i32 {
+  line += odd ? 2 : 1;
+  return line >= ring ? line - ring : line;
 }
 
 /** All outputs of eight channels. */
@@ -134,6 +136,7 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
   const pitch = positions(g) * PLACE;
   const lines = scratch + CONSTANTS + pairs * taps * PLACE;
   const ring = lines_of(g);
+  const odd = (g.strideH & 1) == 1;
   const rows = lines + ring * pitch;
   for (let i = 0; i < ring; i++) store<i32>(rows + (i << 2), NONE);
   const zeros = i16x8.splat(<i16>q.xZero);
@@ -144,9 +147,11 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
   const f1 = v128.load(scratch, 48);
   const step = g.strideW * PLACE;
   for (let oy = 0; oy < g.outH; oy++) {
+    // A line for every row, or every other one where the stride is even.
     const top = oy * g.strideH;
-    for (let p = 0; p < pairs; p++) {
-      const line = slot(top + 2 * p, g);
+    const begin = (odd ? top : top >> 1) % ring;
+    let line = begin;
+    for (let p = 0; p < pairs; p++, line = next(line, odd, ring)) {
       const iy = top + 2 * p - g.padTop;
       if (load<i32>(rows + (line << 2)) == iy) continue;
       store<i32>(rows + (line << 2), iy);
@@ -169,9 +174,10 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
         a3 = a0,
         b3 = b0;
       let w = scratch + CONSTANTS;
-      let p = 0;
+      let p = pairs;
+      line = begin;
       do {
-        let s0 = lines + slot(top + 2 * p, g) * pitch + ox * step;
+        let s0 = lines + line * pitch + ox * step;
         let s1 = s0 + o1;
         let s2 = s0 + o2;
         let s3 = s0 + o3;
@@ -193,7 +199,8 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
           b3 = i32x4.add(b3, i32x4.dot_i16x8_s(v128.load(s3, 16), v));
           s3 += PLACE;
         } while (--k);
-      } while (++p < pairs);
+        line = next(line, odd, ring);
+      } while (--p);
       a0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a0), f0), low, high, zero);
       b0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b0), f1), low, high, zero);
       a1 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a1), f0), low, high, zero);
