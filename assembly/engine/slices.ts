@@ -8,7 +8,7 @@
  * one run (kernels/pointwise.ts); other layers take all of theirs at once. int8 numbers for a float kernel come at the end
  * of the place of their floats, which are then written from its beginning.
  */
-import { dequantise_all } from '../kernels/int8';
+import { dequantise_all, dequantise_each } from '../kernels/int8';
 import { align16, FROZEN, layerOf } from './arena';
 import { control } from './control';
 import {
@@ -31,8 +31,9 @@ import { S_FORWARD, S_INPUT, S_TAKE, Step } from './program';
 import * as status from './status';
 import { exchange } from './trained';
 
-/** Bytes of weights in a slice, if a channel does not have more. */
+/** Bytes of weights in a slice, if a channel does not have more; and of weights in memory, where RAM has no limit. */
 const SLICE_BYTES: i32 = 8192;
+const LARGE_BYTES: i32 = 1 << 20;
 /** A slice has a multiple of so many channels, where it can: whole tiles. */
 const WHOLE: i32 = 8;
 
@@ -54,7 +55,8 @@ function bytesOf(op: Op, n: i32): u32 {
 /** Most output channels of a slice; all of a layer that is read in place. */
 function sliceRows(op: Op): i32 {
   if (!isSliced(op) || (!isPointwise(op) && op.op != LINEAR)) return op.outC;
-  const fit = SLICE_BYTES / bytesOf(op, rowLength(op));
+  const most = isWithHost() || control().ramBudget ? SLICE_BYTES : LARGE_BYTES;
+  const fit = most / <i32>bytesOf(op, rowLength(op));
   return min(op.outC, fit >= WHOLE ? fit & -WHOLE : max(fit, 1));
 }
 
@@ -139,11 +141,13 @@ function widen(op: Op, s: Step, rows: i32): void {
   const row = rowLength(op);
   const n = rows * row;
   const depthwise = op.op == DEPTHWISE;
-  let from = w + 3 * n;
-  let to = w;
-  for (let i = 0; i < n; ++i, ++from, to += 4) {
-    const channel = depthwise ? i % rows : i / row;
-    dequantise_all(to, from, 1, load<f32>(scales + (channel << 2)), 0);
+  // Of a depthwise layer, channels lie side by side.
+  const length = depthwise ? rows : row;
+  for (let i = 0; i < n; i += length) {
+    const to = w + (i << 2);
+    const from = w + 3 * n + i;
+    if (depthwise) dequantise_each(to, from, length, scales);
+    else dequantise_all(to, from, length, load<f32>(scales + ((i / length) << 2)), 0);
   }
   if (s.code == S_INPUT) return;
   const biases = sliceBiases(op, s);

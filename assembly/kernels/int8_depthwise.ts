@@ -121,7 +121,6 @@ function copy_rows(to: usize, above: usize, below: usize, g: Geometry, zero: v12
   for (let i = right; i > 0; i--, to += PLACE) Pair.store(to, zero, zero);
 }
 
-
 /** The line two rows below. */
 function next(line: i32, odd: bool, ring: i32): i32 {
   line += odd ? 2 : 1;
