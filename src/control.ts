@@ -54,9 +54,10 @@ const FIELDS = {
   nameBytes: [224, 'u32'],
   stepCode: [228, 'u32'],
   stepOperator: [232, 'i32'],
-  shard: [236, 'i32'],
-  shards: [240, 'i32'],
-  queries: [244, 'i32'],
+  ioOffset: [236, 'u32'],
+  shard: [240, 'i32'],
+  shards: [244, 'i32'],
+  queries: [248, 'i32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;

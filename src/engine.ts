@@ -197,7 +197,7 @@ export class Engine {
     else if (status === SHARE) host.crew!.share(index, bytes.slice());
     else if (status === SAMPLE) {
       const tensor = host.sample(index);
-      bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength));
+      bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset + control.get('ioOffset'), bytes.length));
     } else if (status === SLICE) bytes.set(this.#model.subarray(index, index + bytes.length));
     else if (status === STORE) this.#kept[index] = bytes.slice();
     else if (status === FETCH) bytes.set(this.#kept[index]!);

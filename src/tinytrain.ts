@@ -1,6 +1,5 @@
 import { choose, crewFor, type Loaded } from './choose.js';
 import { JOB } from './engine.js';
-import { compare, margins } from './guard.js';
 import { toTensor } from './image.js';
 import { inspect, type ModelInfo } from './inspect.js';
 import { type ImportOptions, loadModel } from './load.js';
@@ -91,16 +90,20 @@ export class TinyTrain {
       const { time, ...chosen } = await choose(this.#loaded, task, checked);
       this.#keepInformation();
       const { engine } = this.#loaded;
+      const crew = crewFor(this.#loaded, task, checked);
       const trains = checked.iterations > 0 && chosen.layers.some((layer) => layer.trains !== 'nothing');
       const guarded = trains && checked.guard;
-      const before = guarded ? await this.#margins(task, checked) : [];
+      // Only who asks for the guard loads it.
+      const { compare, margins } = guarded ? await import('./guard.js') : {};
+      const look = () => margins!(engine, task, this.model.input, this.model.features, { ...checked, crew });
+      const before = guarded ? await look() : [];
       const trainBegun = performance.now();
       engine.begin(JOB.train);
-      const loss = await runJob(engine, task, checked, crewFor(this.#loaded, task, checked));
+      const loss = await runJob(engine, task, checked, crew);
       let patch = engine.patch(task.classes);
       const trained = performance.now();
       const peakBytes = engine.control.get('peakBytes');
-      const guard = guarded ? compare(before, await this.#margins(task, checked)) : null;
+      const guard = guarded ? compare!(before, await look()) : null;
       const fallback = guard?.fallback === true;
       if (fallback) patch = await this.#unadapted(task, checked);
       this.#patch = patch;
@@ -118,7 +121,7 @@ export class TinyTrain {
         temperature,
         loss,
         time: { fisherMs: time.fisherMs, trainMs: trained - trainBegun, totalMs: performance.now() - begun },
-        patch: { bytes: patch.length, sha256: sha256(patch) },
+        patch: { bytes: patch.length, sha256: await sha256(patch) },
         guard,
         fallback,
       };
@@ -185,12 +188,6 @@ export class TinyTrain {
 
   #tensor(image: ImageInput): Float32Array {
     return toTensor(image, this.model.input, this.#stored.mean, this.#stored.std);
-  }
-
-  #margins(task: Task, options: CheckedOptions): Promise<number[]> {
-    const { seed, signal } = options;
-    const crew = crewFor(this.#loaded, task, options);
-    return margins(this.#loaded.engine, task, this.model.input, this.model.features, { seed, signal, crew });
   }
 
   /** The patch of prototypes alone, from the original weights; it is what the engine holds then. */

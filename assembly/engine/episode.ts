@@ -14,7 +14,6 @@
  * gradients of the prototypes are complete before the support samples run again: one sample is in memory at a time,
  * and of the others only the prototypes and their gradients (equation 4, exact).
  */
-import { augment, mirror } from '../kernels/augment';
 import { hash32 } from '../kernels/random';
 import { dropValues, keepValues, layerAt, queryCount } from './arena';
 import { blocksBytes } from './blocks';
@@ -33,9 +32,10 @@ import {
   supportGradient,
   takeFeatures,
 } from './head';
+import { augmentImage, mirrorImage, requestImage } from './image';
 import { sumInformation } from './information';
 import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
-import { modelBase, opAt, preprocessing, valueFloats } from './model';
+import { opAt } from './model';
 import { hasParts, partOf } from './parts';
 import {
   CHECKING,
@@ -49,7 +49,7 @@ import {
   SUPPORT,
   TAKING,
 } from './passes';
-import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
+import { FEATURES, GRADIENTS, PREFIX, programStart, storedBytes, VALUES } from './plan';
 import {
   S_AUGMENT,
   S_CLEAR,
@@ -64,7 +64,7 @@ import {
   stepAt,
 } from './program';
 import { exchangeSums, firstSample, sampleAfter, samplesOfShard } from './share';
-import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
+import { layOver, needsSlices, rowsOfSlice, takeSlice } from './slices';
 import * as status from './status';
 
 /** Streams of the generator, so that no two uses share numbers. */
@@ -175,18 +175,16 @@ function check(): i32 {
 
 /** What a step needs of the host before it counts as done. */
 function request(s: Step): i32 {
-  if (needsSlices(s)) return requestSlice(s, slice, piece);
-  if (piece > 0) return status.DONE;
   const c = control();
+  if (needsSlices(s)) return takeSlice(s, slice, piece);
   if (s.code == S_SAMPLE) {
-    c.ioPointer = variant == 0 ? s.c : s.a;
-    c.ioBytes = (<u32>valueFloats(0)) << 2;
     c.ioIndex = sample;
-    return status.SAMPLE;
+    return requestImage(s, variant == 0 ? s.c : s.a, piece);
   }
+  if (piece > 0) return status.DONE;
   if (s.code != S_STORE && s.code != S_FETCH) return status.DONE;
   c.ioPointer = s.a;
-  c.ioBytes = (<u32>valueFloats(s.op)) << 2;
+  c.ioBytes = storedBytes(s.op);
   c.ioIndex = (sample * (keptVariants() + 1) + variant) * c.storedValues + s.flag;
   return s.code == S_STORE ? status.STORE : status.FETCH;
 }
@@ -208,7 +206,7 @@ function run(s: Step): void {
       memory.fill(s.c, 0, <usize>blocksBytes());
       break;
     case S_AUGMENT:
-      pseudoQuery(s.c, s.a);
+      pseudoQuery(s);
       break;
     case S_FEATURES:
       endFeatures(s.a);
@@ -223,33 +221,16 @@ function run(s: Step): void {
 }
 
 /** The pseudo-query of the current sample and variant; in the probe, its mirror image. */
-function pseudoQuery(out: usize, x: usize): void {
+function pseudoQuery(s: Step): void {
   if (variant == 0) return;
   const c = control();
-  const h = load<i32>(modelBase(), 40);
-  const w = load<i32>(modelBase(), 44);
-  const channels = load<i32>(modelBase(), 48);
   if (pass == PROBING) {
-    mirror(out, x, h, w, channels);
+    mirrorImage(s);
     return;
   }
   const stream =
     programStart(PREFIX) >= 0 ? sample * (keptVariants() + 1) + variant : (c.iteration + 1) * c.samples + sample;
-  const at = preprocessing();
-  augment(
-    out,
-    x,
-    h,
-    w,
-    channels,
-    at,
-    at + 16,
-    c.seed,
-    STREAM_AUGMENT + stream,
-    true,
-    (c.augment & AUGMENT_FLIP) != 0,
-    true,
-  );
+  augmentImage(s, STREAM_AUGMENT + stream, (c.augment & AUGMENT_FLIP) != 0);
 }
 
 /** End of a forward pass without saving. */

@@ -5,17 +5,13 @@ import { bias_backward } from '../kernels/bias';
 import { conv2d_backward_input, conv2d_backward_weight, conv2d_forward } from '../kernels/conv2d';
 import { depthwise_backward_input, depthwise_backward_weight, depthwise_forward } from '../kernels/depthwise';
 import { fisher_accumulate } from '../kernels/fisher';
+import { add_int8, dequantise_all, Quantised } from '../kernels/int8';
+import { int8_conv2d, int8_linear, int8_pointwise } from '../kernels/int8_conv';
+import { int8_avgpool, int8_depthwise, int8_maxpool } from '../kernels/int8_window';
 import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
 import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
 import { pointwise_backward_input, pointwise_backward_weight, pointwise_forward } from '../kernels/pointwise';
-import {
-  avgpool_backward_input,
-  avgpool_forward,
-  globalavgpool_backward_input,
-  globalavgpool_forward,
-  maxpool_backward_input,
-  maxpool_forward,
-} from '../kernels/pool';
+import { avgpool_backward_input, avgpool_forward, maxpool_backward_input, maxpool_forward } from '../kernels/pool';
 import { Layer, layerAt, layerOf, WEIGHTS } from './arena';
 import { statesOf } from './blocks';
 import {
@@ -31,12 +27,15 @@ import {
   Op,
   opAt,
   rowLength,
+  scaleOf,
   valueFloats,
   weightsOf,
+  zeroOf,
 } from './model';
 import { partOf } from './parts';
-import { S_ACTIVATION, S_COPY, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
-import { rowsOfSlice, sliceBiases, sliceWeights } from './slices';
+import { isSmall } from './plan';
+import { S_ACTIVATION, S_COPY, S_DEQUANTISE, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
+import { rowsOfSlice, sliceBiases, sliceScales, sliceWeights } from './slices';
 
 /**
  * Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N); a step that reads weights runs for the
@@ -46,7 +45,11 @@ export function execute(s: Step, first: i32, scale: f32): void {
   const i = <i32>s.op;
   switch (s.code) {
     case S_FORWARD:
-      forward(opAt(i), s, first);
+      if (isSmall(i)) forwardInt8(opAt(i), s, first);
+      else forward(opAt(i), s, first);
+      break;
+    case S_DEQUANTISE:
+      dequantise_all(s.c, s.a, valueFloats(i), scaleOf(i), zeroOf(i));
       break;
     case S_MASK:
       relu_mask(s.c, s.a, valueFloats(i + 1), opAt(i).limit);
@@ -94,10 +97,46 @@ function forward(op: Op, s: Step, first: i32): void {
       maxpool_forward(s.c, s.a, op);
       break;
     case AVGPOOL:
+    case GLOBALAVGPOOL:
       avgpool_forward(s.c, s.a, op, op.flags != 0);
       break;
-    case GLOBALAVGPOOL:
-      globalavgpool_forward(s.c, s.a, op);
+  }
+}
+
+const quantised = changetype<Quantised>(memory.data(32, 16));
+
+/** Below the border of the plan. */
+function forwardInt8(op: Op, s: Step, first: i32): void {
+  const w = sliceWeights(op, s);
+  const b = sliceBiases(op, s);
+  const scales = sliceScales(op, s);
+  const q = quantised;
+  q.xScale = scaleOf(op.input0);
+  q.xZero = zeroOf(op.input0);
+  q.scale = op.scale;
+  q.zero = op.zero;
+  q.limit(op.activation, op.limit);
+  switch (op.op) {
+    case CONV2D:
+      if (isPointwise(op)) int8_pointwise(s.c, s.a, w, b, scales, s.d, op, q, first, rowsOfSlice(op, first));
+      else int8_conv2d(s.c, s.a, w, b, scales, s.d, op, q);
+      break;
+    case DEPTHWISE:
+      int8_depthwise(s.c, s.a, w, b, scales, s.d, op, q);
+      break;
+    case LINEAR:
+      int8_linear(s.c, s.a, w, b, scales, s.d, op, q, first, rowsOfSlice(op, first));
+      break;
+    case ADD:
+      q.x2Scale = scaleOf(op.input1);
+      q.x2Zero = zeroOf(op.input1);
+      add_int8(s.c, s.a, s.b, op.outH * op.outW * op.outC, q);
+      break;
+    case MAXPOOL:
+      int8_maxpool(s.c, s.a, op, q);
+      break;
+    default:
+      int8_avgpool(s.c, s.a, op, q, op.flags != 0);
       break;
   }
 }
@@ -120,10 +159,8 @@ function inputGradient(op: Op, s: Step, first: i32): void {
       maxpool_backward_input(s.c, s.b, s.a, op, sum);
       break;
     case AVGPOOL:
-      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
-      break;
     case GLOBALAVGPOOL:
-      globalavgpool_backward_input(s.c, s.b, op, sum);
+      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
       break;
   }
 }

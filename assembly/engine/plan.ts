@@ -6,11 +6,17 @@
  *   FEATURES  kept values or image -> the rest of the network -> features    (prototypes; nothing is saved)
  *   GRADIENTS the same, saving what the way back needs -> loss -> way back   (Fisher pass, training)
  *
+ * An int8 model runs in int8 up to the plan's border (graph.ts); what crosses it becomes floats there, in one step a value,
+ * and from there on everything is as in a float model: only the weights come as slices that are made floats (slices.ts).
+ * What the host keeps of the prefix is int8 too, unless the prefix has crossed the border.
+ *
  * With recomputation, what GRADIENTS goes back through is divided into blocks at values that everything later depends
  * on; going forward only those values are kept, and each block runs again just before the way back through it.
  */
 import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
 import { depthwise_adds_once } from '../kernels/depthwise';
+import { int8_conv2d_scratch, int8_linear_scratch, int8_pointwise_scratch } from '../kernels/int8_conv';
+import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
 import { linear_scratch } from '../kernels/linear';
 import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
@@ -19,6 +25,7 @@ import {
   AGAIN,
   analyse,
   CUT,
+  firstFloat,
   firstTarget,
   has,
   isChosen,
@@ -30,12 +37,14 @@ import {
   SAVE_VALUES,
   valueAt,
 } from './graph';
+import { imageScratch } from './image';
 import {
   ADD,
   CONV2D,
   DEPTHWISE,
   isOutside,
   isPointwise,
+  isWithHost,
   LINEAR,
   MAXPOOL,
   Op,
@@ -57,6 +66,7 @@ import {
   S_AUGMENT,
   S_CLEAR,
   S_COPY,
+  S_DEQUANTISE,
   S_END,
   S_FEATURES,
   S_FETCH,
@@ -88,12 +98,28 @@ let blocks: i32 = -1;
 let parts: i32 = -1;
 /** First operator after the cached prefix. */
 let begin: i32 = 0;
+/** The first operator that runs in floats. */
+let border: i32 = 0;
+/** Whether the program that is being emitted has passed the border. */
+let crossed: bool = true;
+/** Bytes behind a value of 8 bits that a kernel may read. */
+const SLACK: u32 = 16;
 /** Values up to this one must not be overwritten: the image, or what the recomputed blocks start from. */
 let kept: i32 = 0;
 
 /** First step of a program, or -1 where the plan has no such program. */
 export function programStart(program: i32): i32 {
   return load<i32>(starts + (program << 2));
+}
+
+/** True if operator i runs in int8. */
+export function isSmall(i: i32): bool {
+  return i < border;
+}
+
+/** Bytes of value v as the host keeps it. */
+export function storedBytes(v: i32): u32 {
+  return (<u32>valueFloats(v)) << (begin <= border ? 0 : 2);
 }
 
 /** Values of one sample that the host keeps; 0 without a cached prefix. */
@@ -115,12 +141,14 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   storedCount = 0;
   const n = opCount();
   const first = firstTarget();
+  border = firstFloat();
   begin = cached && first < n && crossing(first) < 256 ? first : 0;
   store<i32>(starts, -1);
   store<i32>(starts, -1, 8);
   store<i32>(starts, -1, 12);
   if (begin > 0) {
     store<i32>(starts, programLength());
+    crossed = border == 0;
     emitImage();
     for (let i = 0; i < begin; ++i) emitForward(i, false);
     storedCount = emitKept(S_STORE);
@@ -133,6 +161,7 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   store<i32>(starts, programLength(), 4);
   emitInputs();
   for (let i = begin; i < n; ++i) emitForward(i, false);
+  emitBorder();
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
   emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   if (gradients && first < n) {
@@ -173,20 +202,36 @@ function crossing(border: i32): i32 {
   return count;
 }
 
+/** Bytes of value v where the program is: on which side of the border. */
 function bytesOf(v: i32): u32 {
-  return (<u32>valueFloats(v)) << 2;
+  return crossed ? (<u32>valueFloats(v)) << 2 : valueFloats(v) + SLACK;
 }
 
 /** The image, augmented on the way if the job may ask for that. */
 function emitImage(): void {
   const raw = augmented ? newBuffer(bytesOf(0), false) : NONE;
   const image = newBuffer(bytesOf(0), false);
+  const floats = crossed ? NONE : newBuffer(imageScratch(), false);
   valueAt(0).buffer = image;
-  emit(S_SAMPLE, 0, 0, raw, NONE, image, NONE);
-  if (augmented) emit(S_AUGMENT, 0, 0, raw, NONE, image, NONE);
+  emit(S_SAMPLE, 0, 0, raw, NONE, image, floats);
+  if (augmented) emit(S_AUGMENT, 0, 0, raw, NONE, image, floats);
+}
+
+/** The border, if the program has not passed it: what is needed behind it becomes floats. */
+function emitBorder(): void {
+  if (crossed) return;
+  crossed = true;
+  for (let v = 0; v <= border; ++v) {
+    const value = valueAt(v);
+    if (value.lastUse < border && v < opCount()) continue;
+    const floats = newBuffer(bytesOf(v), false);
+    emit(S_DEQUANTISE, v, 0, value.buffer, NONE, floats, NONE);
+    value.buffer = floats;
+  }
 }
 
 function emitInputs(): void {
+  crossed = border == 0 || begin > border;
   if (begin == 0) {
     emitImage();
     return;
@@ -207,6 +252,12 @@ function emitKept(code: u8): i32 {
 
 /** Scratch of an operator's kernels in bytes. */
 function scratchBytes(op: Op): u32 {
+  if (op.layer < 0) return 0;
+  if (layerOf(op).op < border) {
+    if (op.op == DEPTHWISE) return int8_depthwise_scratch(op);
+    if (op.op == LINEAR) return int8_linear_scratch(op);
+    return isPointwise(op) ? int8_pointwise_scratch(op) : int8_conv2d_scratch(op);
+  }
   if (isPointwise(op)) return pointwise_scratch(op);
   if (op.op == CONV2D) return conv2d_scratch(op);
   if (op.op == LINEAR) return linear_scratch(op);
@@ -231,13 +282,15 @@ function newScratch(op: Op, training: bool): i32 {
   return bytes > 0 ? newBuffer(bytes, training) : NONE;
 }
 
-/** Room for a slice of an operator's weights, and of its biases going forward, where they are with the host. */
+/** Room for a slice of an operator's weights, and of its biases going forward, where the kernel can't read them in place. */
 function newSlice(op: Op, forward: bool): i32 {
-  return op.layer >= 0 && isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
+  if (op.layer < 0 || (!isWithHost() && layerOf(op).op < border)) return NONE;
+  return isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
 }
 
 /** Forward step of operator i; with `save`, what the way back needs of its output is kept. */
 function emitForward(i: i32, save: bool): void {
+  if (i == border) emitBorder();
   const op = opAt(i);
   const out = valueAt(i + 1);
   const inPlace = op.op == ADD ? reusable(op, save) : NONE;
@@ -267,6 +320,7 @@ function reusable(op: Op, save: bool): i32 {
 function emitGradients(first: i32): void {
   const n = opCount();
   for (let i = begin; i < first; ++i) emitForward(i, false);
+  emitBorder();
   let last = first;
   if (recompute) {
     kept = first;

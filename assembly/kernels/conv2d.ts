@@ -48,7 +48,7 @@ export function conv2d_scratch(g: Geometry): i32 {
  * out [outH][outW][O], x [inH][inW][I], w [O][kH][kW][I], b [O], scratch [conv2d_scratch(g)].
  */
 export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
-  if (is_direct(g)) {
+  if (ASC_FEATURE_SIMD && is_direct(g)) {
     forward_direct(out, x, w, b, scratch, g);
     return;
   }
@@ -78,7 +78,7 @@ export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch
   }
 }
 
-/** Whether the forward pass reads windows where they lie: all weights fit a panel, no window is all padding. */
+/** Whether the forward pass (with SIMD) reads windows where they lie: all weights fit a panel, no window is all padding. */
 function is_direct(g: Geometry): bool {
   if (g.outW < DIRECT_WIDTH || g.kernelH * row_floats(g) > K_BLOCK) return false;
   return max(g.padTop, g.padBottom) < g.kernelH && max(g.padLeft, g.padRight) < g.kernelW;

@@ -27,8 +27,8 @@
  * and SIMD give the same bits.
  */
 
-import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4 } from './tile';
-import { tiles_4x4, tiles_4x8 } from './tile_simd';
+import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tiles_2x4 } from './tile';
+import { tile_of_one, tiles_4x4, tiles_4x8 } from './tile_simd';
 
 /** Up to so many rows, b is read where it lies; without SIMD always, as the copy would cost more than the cache does. */
 const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 16 : i32.MAX_VALUE;
@@ -144,7 +144,7 @@ export function rows_times_panel(
     let count = rows - i;
     if (count >= TILE_ROWS) count &= -TILE_ROWS;
     else if (count < 3 && !narrow) count = 1;
-    const inside = whole && (count >= TILE_ROWS || (count == 1 && !narrow));
+    const inside = whole && (count >= TILE_ROWS || (ASC_FEATURE_SIMD && count == 1 && !narrow));
     if (!inside) count = min(count, EDGE_BYTES / 4 / tile);
     const to = inside ? c : edge;
     const toRow = inside ? cRow : edgeRow;
@@ -165,10 +165,9 @@ export function rows_times_panel(
     }
     // biome-ignore format: one matrix a line
     if (!ASC_FEATURE_SIMD && panelRow == 4) {
-      if (count == 1) tile_of_one<Columns>(to, start, a + <usize>i * aRow, aStep, panel, panelRow, steps, runs, aJump, bJump, false, low, high);
-      else tiles_2x4<Columns>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, false, low, high);
-    } else if (count == 1 && !narrow) {
-      tile_of_one<Rows>(to, start, row(a, aRow, list, i), aStep, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
+      tiles_2x4<Columns>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, false, low, high);
+    } else if (ASC_FEATURE_SIMD && count == 1 && !narrow) {
+      tile_of_one(to, start, row(a, aRow, list, i), aStep, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
     } else if (ASC_FEATURE_SIMD && narrow) {
       tiles_4x4(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
     } else if (ASC_FEATURE_SIMD) {

@@ -10,6 +10,7 @@
  * A vector whose norm is 0 (below 1e-15) has no direction: its cosines and its gradients are 0, never NaN.
  * One sample at a time; the features F of a sample and the prototypes are all that is in memory.
  */
+import { exponential, logarithm } from './exponential';
 import { axpy, dot } from './math';
 
 /** 1 / |x|, or 0 where |x| is too small to divide by: products of two of these times a gradient stay finite. */
@@ -62,15 +63,15 @@ export function prototype_loss(
   for (let k = 0; k < K; k++) largest = max(largest, load<f32>(scores + (k << 2)));
   // Less the largest, every exponent is at most 0 and one is 0: no overflow, and a sum of at least 1.
   let sum: f32 = 0;
-  for (let k = 0; k < K; k++) sum += Mathf.exp(temperature * (load<f32>(scores + (k << 2)) - largest));
-  const loss = Mathf.log(sum) - temperature * (load<f32>(scores + (label << 2)) - largest);
+  for (let k = 0; k < K; k++) sum += exponential(temperature * (load<f32>(scores + (k << 2)) - largest));
+  const loss = logarithm(sum) - temperature * (load<f32>(scores + (label << 2)) - largest);
 
   const inverseF = inverseNorm(f, F);
   let alongF: f32 = 0;
   memory.fill(df, 0, (<usize>F) << 2);
   for (let k = 0; k < K; k++) {
     const cosine = load<f32>(scores + (k << 2));
-    const probability = Mathf.exp(temperature * (cosine - largest)) / sum;
+    const probability = exponential(temperature * (cosine - largest)) / sum;
     const dCosine: f32 = scale * temperature * (probability - (k == label ? <f32>1 : <f32>0));
     const inverseC = inverseNorm(prototypes, F);
     axpy(df, dCosine * inverseF * inverseC, prototypes, F);

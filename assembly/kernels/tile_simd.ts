@@ -174,3 +174,38 @@ export function tiles_4x4(
     c += cRow;
   }
 }
+
+/** One row of a tile, with SIMD: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
+// biome-ignore format: one matrix a line
+export function tile_of_one(
+  c: usize, start: usize, a: usize, aStep: usize,
+  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
+): void {
+  let c0 = v128.load(start);
+  let c1 = v128.load(start, 16);
+  while (true) {
+    let k = steps;
+    do {
+      const s = v128.load32_splat(a);
+      c0 = Lanes.mulAdd<v128>(c0, s, v128.load(b));
+      c1 = Lanes.mulAdd<v128>(c1, s, v128.load(b, 16));
+      a += aStep;
+      b += bRow;
+    } while (--k);
+    if (--runs == 0) break;
+    a += aJump;
+    b += bJump;
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c));
+    c1 = f32x4.add(c1, v128.load(c, 16));
+  }
+  if (low > -Infinity) {
+    const floor = f32x4.splat(low);
+    const ceiling = f32x4.splat(high);
+    c0 = f32x4.pmin(f32x4.pmax(c0, floor), ceiling);
+    c1 = f32x4.pmin(f32x4.pmax(c1, floor), ceiling);
+  }
+  v128.store(c, c0);
+  v128.store(c, c1, 16);
+}

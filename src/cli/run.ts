@@ -9,6 +9,7 @@ import { registerEvaluate } from './commands/evaluate.js';
 import { registerImport } from './commands/import.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerMetatrain } from './commands/metatrain.js';
+import { registerQuantize } from './commands/quantize.js';
 import { registerSelect } from './commands/select.js';
 import type { Context } from './context.js';
 
@@ -29,6 +30,7 @@ function createProgram(context: Context): Command {
   for (const register of [
     registerDemo,
     registerImport,
+    registerQuantize,
     registerInspect,
     registerSelect,
     registerAdapt,

@@ -43,7 +43,7 @@ export function meanLoss(
 
 /** The model with its weights in double precision, so that they can be moved by less than single precision shows. */
 export function inDouble(model: Model): Model {
-  const wide = (values: Float32Array | null) => values && (Float64Array.from(values) as unknown as Float32Array);
+  const wide = (values: ArrayLike<number> | null) => values && (Float64Array.from(values) as unknown as Float32Array);
   return {
     ...model,
     operators: model.operators.map((o) => ({ ...o, weights: wide(o.weights), bias: wide(o.bias) })),

@@ -5,7 +5,8 @@ import { describe as figures } from '../../src/inspect.js';
 import { episodeGradient, episodeRight, openForEpisodes } from '../../src/meta/episode.js';
 import { putVector, readVector, weightRanges, writeVector } from '../../src/meta/parameters.js';
 import { layersOf, type Model } from '../../src/model/model.js';
-import { readModel, writeModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import type { Sample } from '../../src/types.js';
 import { everyOperator, randomModel, support } from '../engine/networks.js';
@@ -55,7 +56,7 @@ for (const binary of BINARIES) {
         expect(largest).toBeGreaterThan(0);
         for (const [l, layer] of layersOf(double).entries()) {
           for (const part of ['weights', 'bias'] as const) {
-            const values = layer[part]!;
+            const values = layer[part] as Float32Array;
             const { weightsOffset, biasOffset } = layersOf(stored)[l] as (typeof stored.operators)[number];
             const first = ((part === 'bias' ? biasOffset : weightsOffset) - stored.weightsOffset) / 4;
             const mine = gradient.subarray(first, first + values.length);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { TinyTrain } from 'tinytrain';
 import { TinyTrain as InThread } from 'tinytrain/worker';
 import { describe, expect, it } from 'vitest';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { TinyTrain as Here } from '../../src/tinytrain.js';
 import type { AdaptOptions, Sample } from '../../src/types.js';
 import { Threads } from '../../src/worker/crew.js';

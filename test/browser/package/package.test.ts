@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeModel } from '../../../src/model/ttm.js';
+import { writeModel } from '../../../src/model/write.js';
 import { everyOperator } from '../../engine/networks.js';
 import { installPacked, run } from '../../package/packed.js';
 import { describeInBrowsers, type Tab } from '../browsers.js';
