@@ -60,10 +60,10 @@ export interface Crew {
   /** Which of them this is, and how many there are. */
   readonly index: number;
   readonly count: number;
-  /** Gives a sample's part of the sums of a round to all of them. */
-  share(sample: number, part: Uint8Array): void;
-  /** The part of a sample of this round; undefined as long as it has not come. */
-  part(sample: number): Uint8Array | undefined;
+  /** Hands bytes on to a member, or (-1) to all others. */
+  share(to: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** The next bytes of a member; undefined as long as they have not come. */
+  gather(from: number): Uint8Array | undefined;
   /** Resolves when something has come, or the signal is aborted. */
   arrival(signal?: AbortSignal): Promise<void>;
 }
@@ -91,7 +91,7 @@ export class Engine {
   readonly #base: number;
   #kept: Uint8Array[] = [];
   #model: Uint8Array = new Uint8Array();
-  /** The sample whose part another instance has not given yet. */
+  /** The instance that has to hand something on before the job goes on. */
   #missing: number | undefined;
   layerName: (layer: number) => string = String;
 
@@ -148,7 +148,7 @@ export class Engine {
     this.#call(() => this.#exports.begin(job));
   }
 
-  /** True if the job goes on only when another instance has given its part of the work. */
+  /** True if the job goes on only when another instance has handed on what it has. */
   get waits(): boolean {
     return this.#missing !== undefined;
   }
@@ -204,9 +204,9 @@ export class Engine {
     else throw new TinyTrainError(`unknown answer ${status} of the engine`);
   }
 
-  /** Hands the part of a sample over that the engine waits for; false if it has not come. */
+  /** Hands over what the engine waits for of another instance; false if it has not come. */
   #gather(host: JobHost): boolean {
-    const part = host.crew!.part(this.#missing!);
+    const part = host.crew!.gather(this.#missing!);
     if (!part) return false;
     new Uint8Array(this.memory.buffer).set(part, this.control.get('ioPointer'));
     this.#missing = undefined;

@@ -174,7 +174,8 @@ export function layoutTask(): i32 {
   const counts: u64 = (<u64>labels + ((<u64>c.samples) << 1) + 15) & ~15;
   const prototypes = (counts + ((<u64>c.ways) << 2) + 15) & ~15;
   const gradients = (prototypes + vector * c.ways + 15) & ~15;
-  const scores = (gradients + vector * c.ways + 15) & ~15;
+  // Eight bytes more for the sum of the losses (head.ts).
+  const scores = (gradients + vector * c.ways + 8 + 15) & ~15;
   const features = (scores + ((<u64>c.ways) << 2) + 15) & ~15;
   const end = (features + vector + 15) & ~15;
   const state = needUpTo(end);

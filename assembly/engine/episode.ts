@@ -36,7 +36,7 @@ import {
 import { sumInformation } from './information';
 import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
 import { modelBase, opAt, preprocessing, valueFloats } from './model';
-import { isShared } from './parts';
+import { hasParts, partOf } from './parts';
 import {
   CHECKING,
   FEATURE,
@@ -63,7 +63,7 @@ import {
   Step,
   stepAt,
 } from './program';
-import { beginRounds, endProbe, exchangeParts, inRound, samplesOfPass, stride } from './share';
+import { exchangeSums, firstSample, sampleAfter, samplesOfShard } from './share';
 import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
 import * as status from './status';
 
@@ -135,7 +135,7 @@ export function runSteps(budget: i32): i32 {
     control().stepCode = s.code;
     control().stepOperator = s.op;
     if (s.code == S_END) {
-      const wanted = exchangeParts(pass, sample, variant, piece);
+      const wanted = exchangeSums(pass, sample, variant, piece);
       if (wanted != status.DONE) {
         waiting = true;
         return wanted;
@@ -254,7 +254,8 @@ function pseudoQuery(out: usize, x: usize): void {
 
 /** End of a forward pass without saving. */
 function endFeatures(f: usize): void {
-  if (pass == PROTOTYPES && !isShared()) addToPrototype(f, sample);
+  if (pass == PROTOTYPES && hasParts()) memory.copy(partOf(0, 0), f, (<usize>control().featureCount) << 2);
+  else if (pass == PROTOTYPES) addToPrototype(f, sample);
   else if (pass == PROBING) probe(f, sample, variant != 0);
   else takeFeatures(f);
 }
@@ -263,13 +264,18 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
-  sample = which == FEATURE || which == TAKING ? 0 : beginRounds(which);
+  sample = which == FEATURE || which == TAKING ? 0 : firstSample(which);
   c.phase = which;
+  const samples = samplesOfShard();
   c.done = 0;
   c.total =
     which == FEATURE || which == TAKING
       ? 1
-      : max(1, (samplesOfPass() * (which == KEEPING ? keptVariants() + 1 : which == PROBING ? 2 : 1)) / stride());
+      : which == KEEPING
+        ? samples * (keptVariants() + 1)
+        : which == PROBING
+          ? 2 * samples
+          : samples;
   if (which == PROTOTYPES) clearPrototypes();
   if (which == QUERIES) clearPrototypeGradients();
   variant = firstVariant();
@@ -300,8 +306,9 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    sample += stride();
-    if (pass == FEATURE || pass == TAKING || !inRound(sample)) return nextPass();
+    if (pass == FEATURE || pass == TAKING) return nextPass();
+    sample = sampleAfter(sample);
+    if (sample < 0) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();
@@ -327,7 +334,6 @@ function nextPass(): i32 {
     pass = FINISHED;
     return sumInformation() ? status.DONE : fail();
   } else {
-    if (pass == PROBING) endProbe();
     pass = FINISHED;
     if (job != TRAIN) return status.DONE;
     if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteValues())) return fail();

@@ -2,7 +2,7 @@
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
 import { control } from './control';
-import { isShared, lossPart, prototypesPart } from './parts';
+import { hasParts, lossPart, prototypeBytes, prototypesPart } from './parts';
 
 function vectorBytes(): usize {
   return (<usize>control().featureCount) << 2;
@@ -14,22 +14,26 @@ export function clearPrototypes(): void {
   memory.fill(c.prototypesPointer, 0, vectorBytes() * c.ways);
 }
 
-let lossSum: f64 = 0;
+/** Bytes of the sum of the losses, f64, which lies behind the gradients of the prototypes. */
+export const LOSS_BYTES: u32 = 8;
+
+function lossAt(): usize {
+  return dPrototypes() + prototypeBytes();
+}
 
 /** Mean loss of the queries since `clearPrototypeGradients`. */
 export function meanLoss(): f32 {
-  return <f32>(lossSum / <f64>queryCount());
+  return <f32>(load<f64>(lossAt()) / <f64>queryCount());
 }
 
-/** Counts the loss of a query. */
+/** Adds the loss of a query to their sum. */
 export function addLoss(loss: f32): void {
-  lossSum += <f64>loss;
+  store<f64>(lossAt(), load<f64>(lossAt()) + <f64>loss);
 }
 
 /** Before the queries: clears the gradients of the prototypes and the sum of the losses. */
 export function clearPrototypeGradients(): void {
-  lossSum = 0;
-  memory.fill(dPrototypes(), 0, vectorBytes() * control().ways);
+  memory.fill(dPrototypes(), 0, prototypeBytes() + LOSS_BYTES);
 }
 
 /** Adds a support sample to the prototype of its class. */
@@ -100,8 +104,9 @@ export function queryLoss(df: usize, f: usize, sample: i32, training: bool): voi
     scale,
     training,
   );
-  if (!isShared()) addLoss(loss);
-  else if (training) store<f32>(lossPart(), loss);
+  if (!training) return;
+  if (hasParts()) store<f32>(lossPart(), loss);
+  else addLoss(loss);
 }
 
 /** Gradient of a support sample's features through the prototype of its class. */

@@ -19,8 +19,8 @@ import { layoutBlocks } from './blocks';
 import { afterwardsEnd, measureInference, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
 import { control } from './control';
 import { isOpen, isReady, opAt, opCount } from './model';
-import { layoutPart, partBytes } from './parts';
-import { blocksAddress, partAddress, planPrograms, storedValues } from './plan';
+import { layoutParts } from './parts';
+import { blocksAddress, partsAddress, planPrograms, storedValues } from './plan';
 import { layOut, liveBytes, planningEnd, resolve, stepsEnd } from './program';
 import * as status from './status';
 
@@ -78,7 +78,7 @@ export function prepareJob(job: i32): i32 {
   c.planHigh = <u32>end;
   resolve();
   if (job == TRAIN) layoutBlocks(blocksAddress());
-  layoutPart(partAddress(), partBytes(job == FISHER));
+  layoutParts(partsAddress());
   used(c.planHigh);
   return status.DONE;
 }

@@ -44,7 +44,7 @@ import {
   rowLength,
   valueFloats,
 } from './model';
-import { partBytes } from './parts';
+import { partsBytes } from './parts';
 import {
   address,
   clearProgram,
@@ -84,8 +84,8 @@ let recompute: bool = false;
 let augmented: bool = false;
 /** Buffer of the blocks of the trained layers. */
 let blocks: i32 = -1;
-/** Buffer of what a sample adds, where instances share the samples. */
-let part: i32 = -1;
+/** Buffer of what single samples add, where instances share them. */
+let parts: i32 = -1;
 /** First operator after the cached prefix. */
 let begin: i32 = 0;
 /** Values up to this one must not be overwritten: the image, or what the recomputed blocks start from. */
@@ -128,18 +128,18 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   }
   blocks = NONE;
   if (gradients && inspectFrom < 0) emitValues();
-  const bytes = gradients ? min<u64>(partBytes(inspectFrom >= 0), 0xfffffff0) : 0;
-  part = bytes ? newBuffer(<u32>bytes, false) : NONE;
+  const bytes = min<u64>(partsBytes(gradients, inspectFrom), 0xfffffff0);
+  parts = bytes ? newBuffer(<u32>bytes, false) : NONE;
   store<i32>(starts, programLength(), 4);
   emitInputs();
   for (let i = begin; i < n; ++i) emitForward(i, false);
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
-  emit(S_END, 0, 0, NONE, NONE, blocks, part);
+  emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   if (gradients && first < n) {
     store<i32>(starts, programLength(), 8);
     emitInputs();
     emitGradients(first);
-    emit(S_END, 0, 0, NONE, NONE, blocks, part);
+    emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   }
 }
 
@@ -162,8 +162,8 @@ export function blocksAddress(): usize {
 }
 
 /** Address of the buffer of parts; 0 where there is none. */
-export function partAddress(): usize {
-  return part < 0 ? 0 : address(part);
+export function partsAddress(): usize {
+  return parts < 0 ? 0 : address(parts);
 }
 
 /** Number of values that operators from `border` on need of those before it. */

@@ -1,62 +1,56 @@
 import type { Crew } from '../engine.js';
 
-/** What the samples of one member add to the sums of a round. */
+/** Something that one member hands on to another, in a call. */
 interface Message {
   call: number;
-  round: number;
-  samples: number[];
-  parts: Uint8Array[];
+  bytes: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Instances in threads of their own that share the samples of a job, tied by a port from each to each. All of them run
- * the same calls, and so come to the same rounds; one may be a round ahead, and what it sends is kept.
+ * Instances in threads of their own that share the samples of a job, tied by a port from each to each. All run the same
+ * calls, so that what comes from a member comes in the order in which it is asked for.
  */
 export class Threads implements Crew {
   readonly index: number;
   readonly count: number;
-  readonly #ports: MessagePort[];
+  /** By member; this one has none. */
+  readonly #ports: (MessagePort | undefined)[];
+  readonly #inbox: Message[][];
   #call = 0;
-  #round = 0;
-  /** What this member has of the round, and whether it has been sent. */
-  #own: Message = { call: 0, round: 0, samples: [], parts: [] };
-  #sent = false;
-  #parts = new Map<number, Uint8Array>();
-  #early: Message[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(index: number, ports: MessagePort[]) {
+  /** `ports` to the other members, in their order. */
+  constructor(index: number, ports: readonly MessagePort[]) {
     this.index = index;
     this.count = ports.length + 1;
-    this.#ports = ports;
-    for (const port of ports) {
+    this.#ports = [...ports.slice(0, index), undefined, ...ports.slice(index)];
+    this.#inbox = this.#ports.map(() => []);
+    for (const [member, port] of this.#ports.entries()) {
+      if (!port) continue;
       port.onmessage = ({ data }: { data: Message }) => {
-        this.#early.push(data);
+        this.#inbox[member]!.push(data);
         this.#wake?.();
       };
     }
   }
 
-  /** Begins a call, whose number is the same in every member. What others have sent for earlier calls is dropped. */
+  /** Begins a call, whose number is the same in every member. What is left of earlier calls is dropped. */
   begin(call: number): void {
     this.#call = call;
-    this.#enter(0);
   }
 
-  share(sample: number, part: Uint8Array): void {
-    if (this.#sent) this.#enter(this.#round + 1);
-    this.#own.samples.push(sample);
-    this.#own.parts.push(part);
+  share(to: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const ports = (to < 0 ? this.#ports : [this.#ports[to]]).filter((port) => port !== undefined);
+    const message: Message = { call: this.#call, bytes };
+    // The last one to get them may keep them; the others get copies.
+    for (const port of ports.slice(0, -1)) port.postMessage(message);
+    ports.at(-1)!.postMessage(message, [bytes.buffer]);
   }
 
-  part(sample: number): Uint8Array | undefined {
-    if (!this.#sent) {
-      for (const port of this.#ports) port.postMessage(this.#own);
-      this.#early.push(this.#own);
-      this.#sent = true;
-    }
-    if (this.#early.length) this.#take();
-    return this.#parts.get(sample);
+  gather(from: number): Uint8Array | undefined {
+    const inbox = this.#inbox[from]!;
+    while (inbox.length && inbox[0]!.call < this.#call) inbox.shift();
+    return inbox[0]?.call === this.#call ? inbox.shift()!.bytes : undefined;
   }
 
   arrival(signal?: AbortSignal): Promise<void> {
@@ -69,23 +63,5 @@ export class Threads implements Crew {
       this.#wake = wake;
       signal?.addEventListener('abort', wake);
     });
-  }
-
-  #enter(round: number): void {
-    this.#round = round;
-    this.#own = { call: this.#call, round, samples: [], parts: [] };
-    this.#sent = false;
-    this.#parts.clear();
-  }
-
-  /** Sorts what has come: into this round, for later, or away. */
-  #take(): void {
-    const later: Message[] = [];
-    for (const message of this.#early) {
-      const rounds = message.call - this.#call || message.round - this.#round;
-      if (rounds > 0) later.push(message);
-      if (rounds === 0) for (const [i, sample] of message.samples.entries()) this.#parts.set(sample, message.parts[i]!);
-    }
-    this.#early = later;
   }
 }
