@@ -3,7 +3,7 @@ import type { Task } from './task.js';
 import type { AdaptOptions, Progress } from './types.js';
 
 /** A job hands the thread back after so many milliseconds, so that a page stays alive. */
-const SLICE = 30;
+export const SLICE = 30;
 /** Passes of the engine (assembly/engine/episode.ts) as a caller sees them; the first belong to what comes after. */
 const PHASES: Progress['phase'][] = ['fisher', 'fisher', 'fisher', 'prefix', 'train', 'train'];
 

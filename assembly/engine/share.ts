@@ -21,7 +21,7 @@ import { clearPart, deltaBytes, lossPart, partOf, prototypeBytes, prototypesPart
 import { FEATURE, INFORMATION, KEEPING, PROBING, PROTOTYPES, QUERIES, SUPPORT } from './passes';
 import * as status from './status';
 
-/** Samples of the pass: the first, and one past the last. */
+/** Samples of the pass, of all instances: the first, and one past the last. */
 let passFirst: i32 = 0;
 let passEnd: i32 = 0;
 /** One past the round; this instance's samples of it: the first, and one past the last. */
@@ -29,18 +29,17 @@ let roundEnd: i32 = 0;
 let first: i32 = 0;
 let end: i32 = 0;
 
-/** Begins a pass over the samples; returns the first one of this instance. */
+/** Begins a pass over the support samples, the queries or all; returns the first one of this instance, or -1. */
 export function firstSample(pass: i32): i32 {
-  const c = control();
   const asks = pass == QUERIES || pass == INFORMATION;
   // Queries lie behind the support set, or are made of it.
-  passFirst = asks && c.queries ? supportCount() : 0;
-  passEnd = asks || pass == KEEPING ? c.samples : supportCount();
+  passFirst = asks && control().queries ? supportCount() : 0;
+  passEnd = asks || pass == KEEPING ? control().samples : supportCount();
   roundEnd = passFirst;
   return nextRound();
 }
 
-/** The sample of this instance that comes after another; -1 if there is none. */
+/** The sample of this instance that comes after another in a pass, or -1. */
 export function sampleAfter(sample: i32): i32 {
   if (++sample == end) return nextRound();
   turnToPart(sample - first);
@@ -48,15 +47,16 @@ export function sampleAfter(sample: i32): i32 {
   return sample;
 }
 
-/** Begins a round, the last of which takes what would not fill another; returns the first sample of this instance. */
+/**
+ * Begins a round, the last of which takes what would not fill another; returns the first sample of this instance, or -1.
+ * Support samples and queries are divided into the same rounds in every pass: an instance keeps the prefix of its own alone.
+ */
 function nextRound(): i32 {
   const c = control();
   const shards = max(1, c.shards);
   const from = roundEnd;
   if (from == passEnd) return -1;
-  // A round ends with the support set: so an instance has the same samples in every pass, and its host has kept them.
-  const support = supportCount();
-  const samples = (from < support ? support : passEnd) - from;
+  const samples = (from < supportCount() ? supportCount() : passEnd) - from;
   if (from > 0 && c.shard > 0) {
     // The counts of a probe are the total of all rounds before; this round's begin again.
     c.probePlain = 0;
@@ -77,7 +77,7 @@ function share(length: i32, k: i32, shards: i32): i32 {
   return (length * k + shards - 1) / shards;
 }
 
-/** Samples of this instance in all, about: for progress. */
+/** Samples of this instance in the pass, about: for progress. */
 export function samplesOfShard(): i32 {
   const c = control();
   return (passEnd - passFirst + max(0, c.shards - 1)) / max(1, c.shards);

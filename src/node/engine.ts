@@ -1,6 +1,7 @@
 import type {
   AdaptOptions,
   AdaptReport,
+  Binary,
   Classification,
   ImageInput,
   InspectReport,
@@ -20,6 +21,7 @@ export interface Session {
     macs: number;
     features: number;
   };
+  readonly binary: Binary;
   inspect(): InspectReport;
   select(support: Sample[], options?: SelectOptions): Promise<SelectReport>;
   adapt(support: Sample[], options?: AdaptOptions): Promise<AdaptReport>;
