@@ -24,6 +24,15 @@ function point(table, row, x, level) {
   return { network: table.network, row, x: X[x].of(table.cost(row)), y, low: y - half, high: y + half };
 }
 
+/** Whether the name above and right of a point would meet another one: it goes below then. */
+function crowded(point, points) {
+  const reach = Math.max(...points.map(({ y }) => y)) - Math.min(...points.map(({ y }) => y));
+  return points.some(({ network, x, y }) => {
+    if (network !== point.network || x <= point.x || x > 2.5 * point.x) return false;
+    return y >= point.y && y < point.y + 0.3 * reach;
+  });
+}
+
 /** Accuracy against memory or MACs, one panel a network; methods by name, tinytrain's other budgets as a line. */
 export function costPicture(tables, x, folder) {
   const known = tables.filter((table) => ['fulltrain', 'tinytrain', 'none'].every((row) => table.has(row)));
@@ -71,9 +80,25 @@ export function costPicture(tables, x, folder) {
         budgets.filter(({ row }) => row in SHORT),
         { ...facet, x: 'x', y: 'y', text: ({ row }) => SHORT[row], dy: 12, fontSize: 11, fill: '#555' },
       ),
-      Plot.ruleX(points, { ...facet, x: 'x', y1: 'low', y2: 'high', stroke: 'row', strokeWidth: 1.5 }),
+      Plot.ruleX(points, {
+        ...facet,
+        x: 'x',
+        y1: 'low',
+        y2: 'high',
+        stroke: 'row',
+        strokeWidth: 1.5,
+        strokeOpacity: 0.5,
+      }),
       Plot.dot(points, { ...facet, x: 'x', y: 'y', fill: 'row', r: 5 }),
-      Plot.text(points, { ...facet, x: 'x', y: 'y', text: 'row', fill: 'row', textAnchor: 'start', dx: 8, dy: -8 }),
+      ...[false, true].map((below) =>
+        Plot.text(
+          points.filter((point) => crowded(point, points) === below),
+          {
+            ...{ ...facet, x: 'x', y: 'y', text: 'row', fill: 'row', textAnchor: 'start', dx: 8, dy: below ? 12 : -12 },
+            ...{ stroke: 'white', strokeWidth: 4 },
+          },
+        ),
+      ),
     ],
   });
 }
