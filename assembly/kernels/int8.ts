@@ -122,18 +122,6 @@ export function dequantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i
 
 /** The same for n numbers, each with a scale of its own, and none taken off. */
 export function dequantise_each(out: usize, x: usize, n: i32, scales: usize): void {
-  if (ASC_FEATURE_SIMD) {
-    for (; n >= 8; n -= 8) {
-      const eight = v128.load_ext<i8>(x);
-      const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(eight));
-      const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(eight));
-      v128.store(out, f32x4.mul(low, v128.load(scales)));
-      v128.store(out, f32x4.mul(high, v128.load(scales, 16)), 16);
-      out += 32;
-      x += 8;
-      scales += 32;
-    }
-  }
   for (; n > 0; n--) {
     store<f32>(out, <f32>(<i32>load<i8>(x)) * load<f32>(scales));
     out += 4;

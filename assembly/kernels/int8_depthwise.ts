@@ -15,8 +15,9 @@ import { Four, factor_of, Quantised, start_of } from './int8';
 
 /** Bytes of a position. */
 const PLACE: i32 = 32;
-/** Starts and factors of eight channels. */
-const CONSTANTS: i32 = 64;
+/** Starts and factors of eight channels, and a place outside of the image: eight zero points. */
+const CONSTANTS: i32 = 80;
+const OUTSIDE: i32 = 64;
 /** No row of an image. */
 const NONE: i32 = i32.MIN_VALUE;
 
@@ -90,35 +91,43 @@ function constants(scratch: usize, w: usize, b: usize, scales: usize, g: Geometr
   }
 }
 
-/** Copies the rows `above` and `below`, padding included; null is a row outside of the image. */
-function copy_rows(to: usize, above: usize, below: usize, g: Geometry, zero: v128): void {
+/** Copies the image's rows iy and iy + 1, which begin at x, as a line of pairs. */
+function copy_rows(to: usize, x: usize, iy: i32, scratch: usize, g: Geometry): void {
   const C = g.inC;
-  const left = min(g.padLeft, positions(g));
-  const inside = min(positions(g) - left, g.inW);
-  const right = positions(g) - left - inside;
-  for (let i = left; i > 0; i--, to += PLACE) Pair.store(to, zero, zero);
-  if (above && below) {
-    for (let i = inside; i > 0; i--, to += PLACE) {
-      Pair.store(to, v128.load_ext<i8>(above), v128.load_ext<i8>(below));
-      above += C;
-      below += C;
-    }
-  } else {
-    for (let i = inside; i > 0; i--, to += PLACE) {
-      let a = zero;
-      let b = zero;
-      if (above) {
-        a = v128.load_ext<i8>(above);
-        above += C;
-      }
-      if (below) {
-        b = v128.load_ext<i8>(below);
-        below += C;
-      }
-      Pair.store(to, a, b);
-    }
+  const outside = scratch + OUTSIDE;
+  // A row outside of the image is one place, again and again.
+  let above = outside;
+  let below = outside;
+  let aStep = 0;
+  let bStep = 0;
+  if (<u32>iy < <u32>g.inH) {
+    above = x;
+    aStep = C;
   }
-  for (let i = right; i > 0; i--, to += PLACE) Pair.store(to, zero, zero);
+  if (<u32>(iy + 1) < <u32>g.inH) {
+    below = x + g.inW * C;
+    bStep = C;
+  }
+  const whole = positions(g);
+  const left = min(g.padLeft, whole);
+  const inside = min(whole - left, g.inW);
+  to = pad(to, left, outside);
+  for (let i = inside; i > 0; i--, to += PLACE) {
+    Pair.store(to, v128.load_ext<i8>(above), v128.load_ext<i8>(below));
+    above += aStep;
+    below += bStep;
+  }
+  pad(to, whole - left - inside, outside);
+}
+
+/** Padding at the side of a line; returns where it ends. */
+function pad(to: usize, n: i32, outside: usize): usize {
+  for (; n > 0; n--, to += PLACE) {
+    const zero = i16x8.splat(<i16>(<i32>load<i8>(outside)));
+    v128.store(to, zero);
+    v128.store(to, zero, 16);
+  }
+  return to;
 }
 
 /** The line two rows below. */
@@ -138,7 +147,7 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
   const odd = (g.strideH & 1) == 1;
   const rows = lines + ring * pitch;
   for (let i = 0; i < ring; i++) store<i32>(rows + (i << 2), NONE);
-  const zeros = i16x8.splat(<i16>q.xZero);
+  v128.store(scratch, i8x16.splat(<i8>q.xZero), OUTSIDE);
   const low = f32x4.splat(q.low);
   const high = f32x4.splat(q.high);
   const zero = Four.zero(q.zero);
@@ -154,9 +163,7 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
       const iy = top + 2 * p - g.padTop;
       if (load<i32>(rows + (line << 2)) == iy) continue;
       store<i32>(rows + (line << 2), iy);
-      const above: usize = <u32>iy < <u32>g.inH ? x + iy * g.inW * C : 0;
-      const below: usize = <u32>(iy + 1) < <u32>g.inH ? x + (iy + 1) * g.inW * C : 0;
-      copy_rows(lines + line * pitch, above, below, g, zeros);
+      copy_rows(lines + line * pitch, x + iy * g.inW * C, iy, scratch, g);
     }
     for (let ox = 0; ox < g.outW; ox += 4) {
       // A tile that isn't filled repeats its last output.

@@ -14,19 +14,24 @@ import { int8_depthwise_eights } from './int8_depthwise';
 export function int8_depthwise(
   out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize, g: Geometry, q: Quantised,
 ): void {
-  if (ASC_FEATURE_SIMD && g.inC >= 8) int8_depthwise_eights(out, x, w, b, scales, scratch, g, q);
-  else {
-    const area = g.kernelH * g.kernelW;
-    for (let c = 0; c < g.inC; c++) {
-      let sum = 0;
-      for (let t = 0; t < area; t++) sum += <i32>load<i8>(w + (t * g.inC + c));
-      const at = scratch + (c << 3);
-      // Back by what was multiplied out: here the terms are (x - zero) * w.
-      store<i32>(at, start_of(load<i32>(b + (c << 2)), sum, q.xZero, area) + sum * q.xZero);
-      store<f32>(at, factor_of(q, load<f32>(scales + (c << 2))), 4);
-    }
-    windows(out, x, w, scratch, g, q, false, false);
+  if (ASC_FEATURE_SIMD && g.inC >= 8) {
+    int8_depthwise_eights(out, x, w, b, scales, scratch, g, q);
+    return;
   }
+  const area = g.kernelH * g.kernelW;
+  const C = g.inC;
+  const factors = scratch + (C << 2);
+  for (let c = 0; c < C; c++) {
+    let sum = 0;
+    for (let t = 0; t < area; t++) sum += <i32>load<i8>(w + (t * C + c));
+    // Back by what was multiplied out: here the terms are (x - zero) * w.
+    const start = start_of(load<i32>(b + (c << 2)), sum, q.xZero, area) + sum * q.xZero;
+    store<i32>(scratch + (c << 2), start);
+    store<f32>(factors + (c << 2), factor_of(q, load<f32>(scales + (c << 2))));
+  }
+  // With SIMD, that few channels are rare.
+  if (ASC_FEATURE_SIMD || C < 4) windows(out, x, w, scratch, g, q, false, false);
+  else fours(out, x, w, scratch, g, q);
 }
 
 /** Max pooling: the padding counts as minus infinity. Input and output have one scale. */
@@ -39,7 +44,7 @@ export function int8_avgpool(out: usize, x: usize, g: Geometry, q: Quantised, in
   windows(out, x, 0, 0, g, q, false, includePad);
 }
 
-/** All windows: weighted sums (w, and pairs of start and factor), maxima or means. */
+/** All windows: weighted sums (w, starts and factors), maxima or means. */
 // biome-ignore format: one matrix a line
 function windows(
   out: usize, x: usize, w: usize, constants: usize, g: Geometry, q: Quantised, maxima: bool, includePad: bool,
@@ -64,9 +69,9 @@ function windows(
         let s = from + <usize>c;
         let sum = 0;
         if (w) {
-          const at = constants + ((<usize>c) << 3);
+          const at = constants + ((<usize>c) << 2);
           sum = load<i32>(at);
-          factor = load<f32>(at, 4);
+          factor = load<f32>(at + ((<usize>C) << 2));
           let t = weights + <usize>c;
           for (let ky = rows; ky > 0; ky--) {
             for (let kx = columns; kx > 0; kx--) {
@@ -91,6 +96,74 @@ function windows(
         store<u8>(out, quantise(<f32>sum * factor, q.low, q.high, q.zero));
         out++;
       }
+    }
+  }
+}
+
+/** Byte n of a word. */
+class Byte {
+  @inline
+  static at(word: i32, n: i32): i32 {
+    return n == 3 ? word >> 24 : <i32>(<i8>(word >> (n << 3)));
+  }
+}
+
+/** Depthwise convolution of four channels or more, four at a time: a word of x, a word of w. The last may go twice. */
+// biome-ignore format: one matrix a line
+function fours(out: usize, x: usize, w: usize, constants: usize, g: Geometry, q: Quantised): void {
+  const C = g.inC;
+  const zero = q.xZero;
+  const low = q.low;
+  const high = q.high;
+  const zeroOut = q.zero;
+  const imageRow = g.inW * C;
+  const kernelRow = g.kernelW * C;
+  const factors = constants + (C << 2);
+  for (let oy = 0; oy < g.outH; oy++) {
+    const y0 = oy * g.strideH - g.padTop;
+    const top = max(-y0, 0);
+    const rows = min(g.inH - y0, g.kernelH) - top;
+    for (let ox = 0; ox < g.outW; ox++) {
+      const x0 = ox * g.strideW - g.padLeft;
+      const left = max(-x0, 0);
+      const columns = min(g.inW - x0, g.kernelW) - left;
+      const from = x + ((y0 + top) * imageRow + (x0 + left) * C);
+      const weights = w + (top * kernelRow + left * C);
+      const down = imageRow - columns * C;
+      const next = kernelRow - columns * C;
+      for (let i = 0; i < C; i += 4) {
+        const c = min(i, C - 4);
+        const at = constants + (c << 2);
+        let a0 = load<i32>(at);
+        let a1 = load<i32>(at, 4);
+        let a2 = load<i32>(at, 8);
+        let a3 = load<i32>(at, 12);
+        let s = from + <usize>c;
+        let t = weights + <usize>c;
+        let ky = rows;
+        do {
+          let kx = columns;
+          do {
+            const u = load<i32>(s);
+            s += C;
+            const v = load<i32>(t);
+            t += C;
+            a0 += (Byte.at(u, 0) - zero) * Byte.at(v, 0);
+            a1 += (Byte.at(u, 1) - zero) * Byte.at(v, 1);
+            a2 += (Byte.at(u, 2) - zero) * Byte.at(v, 2);
+            a3 += (Byte.at(u, 3) - zero) * Byte.at(v, 3);
+          } while (--kx);
+          s += down;
+          t += next;
+        } while (--ky);
+        const f = factors + (c << 2);
+        const to = out + <usize>c;
+        store<u8>(to, quantise(<f32>a0 * load<f32>(f), low, high, zeroOut));
+        store<u8>(to, quantise(<f32>a1 * load<f32>(f, 4), low, high, zeroOut), 1);
+        store<u8>(to, quantise(<f32>a2 * load<f32>(f, 8), low, high, zeroOut), 2);
+        store<u8>(to, quantise(<f32>a3 * load<f32>(f, 12), low, high, zeroOut), 3);
+      }
+      out += C;
     }
   }
 }

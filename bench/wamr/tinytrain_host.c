@@ -233,6 +233,8 @@ static bool is_key(const struct tt_control *c, int32_t key)
 static int32_t sample(const struct tt_caller *caller, const struct tt_control *c, uint8_t *to)
 {
     uint32_t bytes = c->io_bytes;
+    if (!bytes || (bytes | c->io_offset) % sizeof(float))
+        return TT_ADDRESS;
     int32_t status = caller->sample(caller->user, c->io_index, c->io_offset, to, bytes);
     for (uint32_t at = 0, value; at + sizeof value <= bytes && !status; at += sizeof value) {
         memcpy(&value, to + at, sizeof value);

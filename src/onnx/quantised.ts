@@ -1,6 +1,6 @@
 import type { Quantisation } from '../model/model.js';
 import { shown } from './error.js';
-import { type Activation, isActivation, type Node } from './node.js';
+import type { Activation, Node } from './node.js';
 import type { Step } from './step.js';
 import type { Constant } from './tensor.js';
 
@@ -103,15 +103,23 @@ export function int8Fields(step: Step) {
   // A maximum is one of its numbers.
   if (step.op === 'maxPooling') step.int8 = inputs[0]!;
   const value = step.int8!;
-  if (!weights || !integers) return { int8: { ...value, scales: null } };
+  const limit = limitOf(step, value);
+  if (!weights || !integers) return { limit, int8: { ...value, scales: null } };
   const scales = integers.scales;
-  const limit = (b: number) => Math.min(Math.max(Math.round(b), -(2 ** 31)), 2 ** 31 - 1);
+  const whole = (b: number) => Math.min(Math.max(Math.round(b), -(2 ** 31)), 2 ** 31 - 1);
   return {
+    limit,
     weights: integers.weights,
-    bias: Int32Array.from(bias!, (b, o) => limit(b / (scales[o]! * inputs[0]!.scale))),
+    bias: Int32Array.from(bias!, (b, o) => whole(b / (scales[o]! * inputs[0]!.scale))),
     int8: { ...value, scales },
   };
 }
 
-/** True if a DequantizeLinear node is over a constant. */
-export const isOverConstant = (node: Node) => node.values[0] !== undefined && !isActivation(node.values[0]);
+/**
+ * The activation: quantisers leave a ReLU out where 8 bits hold nothing below zero, as they clip by themselves. In floats,
+ * above what stays int8 while the network is adapted, it must be there.
+ */
+function limitOf({ op, limit }: Step, { scale, zero }: Quantisation): number | null {
+  const clips = zero === -128 && limit === null && !op.endsWith('Pooling');
+  return clips ? Math.fround(255 * scale) : limit;
+}
