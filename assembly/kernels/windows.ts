@@ -84,14 +84,6 @@ function copy_runs(to: usize, toStep: usize, from: usize, fromStep: usize, float
     } else if (k >= 32) {
       memory.copy(u, v, (<usize>k) << 2);
     } else {
-      for (; k >= 4; k -= 4) {
-        store<f32>(u, load<f32>(v));
-        store<f32>(u, load<f32>(v, 4), 4);
-        store<f32>(u, load<f32>(v, 8), 8);
-        store<f32>(u, load<f32>(v, 12), 12);
-        u += 16;
-        v += 16;
-      }
       for (; k > 0; k--) {
         store<f32>(u, load<f32>(v));
         u += 4;
