@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { JOB } from '../../src/engine.js';
 import { layersOf, type Model, quantisationOf } from '../../src/model/model.js';
 import { dequantiseModel } from '../../src/quantise/model.js';
 import type { Binary } from '../../src/types.js';
@@ -132,5 +133,28 @@ describe('both binaries', () => {
     // Their kernels take different scratch.
     const { backward: _, ...scalar } = await train('scalar', small, job, false);
     expect(await train('simd', small, job, false)).toMatchObject(scalar);
+  });
+});
+
+describe('the criterion l2', () => {
+  it('reads int8 weights as the floats that they stand for', async () => {
+    const small = int8Of(deepNetwork());
+    const scores = async (model: Model) => {
+      const { engine } = await create('simd', model, false);
+      for (const [field, value] of [
+        ['criterion', 2],
+        ['memoryBudget', 0xffffffff],
+        ['temperature', 10],
+      ] as const) {
+        engine.control.set(field, value);
+      }
+      engine.begin(JOB.fisher);
+      engine.stop();
+      engine.score();
+      return layersOf(model).map((layer, i) => engine.layer(i, layer.out[2]).score);
+    };
+    const [int8, float] = [await scores(small), await scores(dequantiseModel(small))];
+    expect(Math.min(...float)).toBeGreaterThan(0);
+    for (const [i, score] of int8.entries()) expect(Math.abs(score / float[i]! - 1)).toBeLessThan(1e-6);
   });
 });
