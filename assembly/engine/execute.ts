@@ -11,15 +11,9 @@ import { int8_avgpool, int8_depthwise, int8_maxpool } from '../kernels/int8_wind
 import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
 import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
 import { pointwise_backward_input, pointwise_backward_weight, pointwise_forward } from '../kernels/pointwise';
-import {
-  avgpool_backward_input,
-  avgpool_forward,
-  globalavgpool_backward_input,
-  globalavgpool_forward,
-  maxpool_backward_input,
-  maxpool_forward,
-} from '../kernels/pool';
-import { Layer, layerOf, WEIGHTS } from './arena';
+import { avgpool_backward_input, avgpool_forward, maxpool_backward_input, maxpool_forward } from '../kernels/pool';
+import { Layer, layerAt, layerOf, WEIGHTS } from './arena';
+import { statesOf } from './blocks';
 import {
   ADD,
   AVGPOOL,
@@ -38,6 +32,7 @@ import {
   weightsOf,
   zeroOf,
 } from './model';
+import { partOf } from './parts';
 import { isSmall } from './plan';
 import { S_ACTIVATION, S_COPY, S_DEQUANTISE, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
 import { rowsOfSlice, sliceBiases, sliceScales, sliceWeights } from './slices';
@@ -61,7 +56,7 @@ export function execute(s: Step, first: i32, scale: f32): void {
       break;
     case S_FISHER: {
       const op = opAt(i);
-      fisher_accumulate(layerOf(op).delta, s.a, s.b, op.outH * op.outW, op.outC, scale);
+      fisher_accumulate(partOf(layerOf(op).delta, layerAt(0).delta), s.a, s.b, op.outH * op.outW, op.outC, scale);
       break;
     }
     case S_ACTIVATION:
@@ -102,10 +97,8 @@ function forward(op: Op, s: Step, first: i32): void {
       maxpool_forward(s.c, s.a, op);
       break;
     case AVGPOOL:
-      avgpool_forward(s.c, s.a, op, op.flags != 0);
-      break;
     case GLOBALAVGPOOL:
-      globalavgpool_forward(s.c, s.a, op);
+      avgpool_forward(s.c, s.a, op, op.flags != 0);
       break;
   }
 }
@@ -166,10 +159,8 @@ function inputGradient(op: Op, s: Step, first: i32): void {
       maxpool_backward_input(s.c, s.b, s.a, op, sum);
       break;
     case AVGPOOL:
-      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
-      break;
     case GLOBALAVGPOOL:
-      globalavgpool_backward_input(s.c, s.b, op, sum);
+      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
       break;
   }
 }
@@ -183,9 +174,14 @@ function weightGradient(op: Op, s: Step): void {
   const layer = layerOf(op);
   const list = listOf(layer, op);
   const n = layer.count;
-  const dw = layer.gradient + (n << 2);
-  bias_backward(layer.gradient, s.b, op.outH * op.outW, op.outC, list, n);
+  const sum = partOf(layer.gradient, layerAt(0).gradient);
+  bias_backward(sum, s.b, op.outH * op.outW, op.outC, list, n);
   if (!s.flag) return;
+  const weights = sum + (n << 2);
+  const floats = n * rowLength(op);
+  const apart: usize = s.c;
+  const dw = apart ? apart : <usize>weights;
+  if (apart) memory.fill(apart, 0, (<usize>floats) << 2);
   switch (op.op) {
     case CONV2D:
       if (isPointwise(op)) pointwise_backward_weight(dw, s.b, s.a, s.d, op, list, n);
@@ -198,6 +194,7 @@ function weightGradient(op: Op, s: Step): void {
       linear_backward_weight(dw, s.b, s.a, s.d, op, list, n);
       break;
   }
+  if (apart) accumulate(weights, apart, floats);
 }
 
 /**
@@ -238,7 +235,7 @@ function updateRows(
   correction2: f32,
 ): void {
   const g = layer.gradient + (offset << 2);
-  const m = g + (layer.floats << 2);
+  const m = statesOf(layer) + (offset << 2);
   const n = layer.count;
   if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
   else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);

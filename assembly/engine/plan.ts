@@ -13,12 +13,12 @@
  * With recomputation, what GRADIENTS goes back through is divided into blocks at values that everything later depends
  * on; going forward only those values are kept, and each block runs again just before the way back through it.
  */
-
-import { conv2d_scratch } from '../kernels/conv2d';
+import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
+import { depthwise_adds_once } from '../kernels/depthwise';
 import { int8_conv2d_scratch, int8_linear_scratch, int8_pointwise_scratch } from '../kernels/int8_conv';
 import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
 import { linear_scratch } from '../kernels/linear';
-import { pointwise_scratch } from '../kernels/pointwise';
+import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
 import {
@@ -50,8 +50,10 @@ import {
   Op,
   opAt,
   opCount,
+  rowLength,
   valueFloats,
 } from './model';
+import { partsBytes } from './parts';
 import {
   address,
   clearProgram,
@@ -92,6 +94,8 @@ let recompute: bool = false;
 let augmented: bool = false;
 /** Buffer of the blocks of the trained layers. */
 let blocks: i32 = -1;
+/** Buffer of what single samples add, where instances share them. */
+let parts: i32 = -1;
 /** First operator after the cached prefix. */
 let begin: i32 = 0;
 /** The first operator that runs in floats. */
@@ -152,17 +156,19 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   }
   blocks = NONE;
   if (gradients && inspectFrom < 0) emitValues();
+  const bytes = min<u64>(partsBytes(gradients, inspectFrom), 0xfffffff0);
+  parts = bytes ? newBuffer(<u32>bytes, false) : NONE;
   store<i32>(starts, programLength(), 4);
   emitInputs();
   for (let i = begin; i < n; ++i) emitForward(i, false);
   emitBorder();
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
-  emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
+  emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   if (gradients && first < n) {
     store<i32>(starts, programLength(), 8);
     emitInputs();
     emitGradients(first);
-    emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
+    emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   }
 }
 
@@ -182,6 +188,11 @@ function emitValues(): void {
 /** Address of the blocks of the trained layers, once buffers have their places. */
 export function blocksAddress(): usize {
   return blocks < 0 ? 0 : address(blocks);
+}
+
+/** Address of the buffer of parts; 0 where there is none. */
+export function partsAddress(): usize {
+  return parts < 0 ? 0 : address(parts);
 }
 
 /** Number of values that operators from `border` on need of those before it. */
@@ -251,6 +262,19 @@ function scratchBytes(op: Op): u32 {
   if (op.op == CONV2D) return conv2d_scratch(op);
   if (op.op == LINEAR) return linear_scratch(op);
   return 0;
+}
+
+/**
+ * Room for one sample's weight gradient, where the kernel adds to an element more than once: what a sample adds to a sum
+ * is one number, whoever has computed it (share.ts).
+ */
+function newPart(op: Op): i32 {
+  const once = isPointwise(op)
+    ? pointwise_adds_once(op)
+    : op.op == CONV2D
+      ? conv2d_adds_once(op)
+      : op.op != DEPTHWISE || depthwise_adds_once(op);
+  return once ? NONE : newBuffer((<u32>(layerOf(op).count * rowLength(op))) << 2, true);
 }
 
 function newScratch(op: Op, training: bool): i32 {
@@ -378,7 +402,7 @@ function emitBackward(i: i32): void {
   }
   if (isTarget(i) && !isFisher()) {
     const weights = layerOf(op).kind == WEIGHTS;
-    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, NONE, newScratch(op, true));
+    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, newPart(op), newScratch(op, true));
     else emit(S_WEIGHTS, i, 0, NONE, dy, NONE, NONE);
   }
   if (op.op == ADD) {

@@ -30,7 +30,7 @@ export const S_HEAD: u8 = 8;
 export const S_FISHER: u8 = 9;
 /** The activation's derivative, in place on gradient b: from values a, or (flag 1) from mask a. */
 export const S_ACTIVATION: u8 = 10;
-/** Bias and (flag 1) weight gradient: gradient b, input a, scratch d. */
+/** Bias and (flag 1) weight gradient: gradient b, input a, scratch d; c is for the sum of a sample, where one is needed. */
 export const S_WEIGHTS: u8 = 11;
 /** Input gradient: gradient b into c (flag 1: added to c), input a where the operator needs it, scratch d. */
 export const S_INPUT: u8 = 12;

@@ -2,9 +2,6 @@
  * Arithmetic that several kernels share. `Lanes` is a register of floats: a kernel written over V is compiled for
  * f32 (one float: the scalar binary, and what four channels leave over) and for v128 (four, the SIMD binary), with
  * the same operations in the same order, so that both binaries give equal bits.
- *
- * Exponentials and logarithms are Mathf.exp and Mathf.log, which at this build's shrink level are plain f32
- * arithmetic: equal bits on every machine.
  */
 export class Lanes {
   @inline

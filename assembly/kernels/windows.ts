@@ -109,15 +109,8 @@ function add_runs(to: usize, toStep: usize, from: usize, fromStep: usize, floats
     let u = to;
     let v = from;
     let k = floats;
-    for (; k >= 4; k -= 4) {
-      if (ASC_FEATURE_SIMD) {
-        v128.store(u, f32x4.add(v128.load(u), v128.load(v)));
-      } else {
-        store<f32>(u, load<f32>(u) + load<f32>(v));
-        store<f32>(u, load<f32>(u, 4) + load<f32>(v, 4), 4);
-        store<f32>(u, load<f32>(u, 8) + load<f32>(v, 8), 8);
-        store<f32>(u, load<f32>(u, 12) + load<f32>(v, 12), 12);
-      }
+    for (; ASC_FEATURE_SIMD && k >= 4; k -= 4) {
+      v128.store(u, f32x4.add(v128.load(u), v128.load(v)));
       u += 16;
       v += 16;
     }

@@ -8,6 +8,7 @@ import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerImport } from './commands/import.js';
 import { registerInspect } from './commands/inspect.js';
+import { registerMetatrain } from './commands/metatrain.js';
 import { registerQuantize } from './commands/quantize.js';
 import { registerSelect } from './commands/select.js';
 import type { Context } from './context.js';
@@ -35,6 +36,7 @@ function createProgram(context: Context): Command {
     registerAdapt,
     registerClassify,
     registerEvaluate,
+    registerMetatrain,
     registerBench,
   ]) {
     register(program, context);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { layersOf, parameters } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { selectionOf } from '../../src/selection.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { AdaptOptions, LayerFigures, LayerReport, Selection } from '../../src/types.js';

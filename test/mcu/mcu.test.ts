@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import binaryen from 'binaryen';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runJob, runNode } from '../../bench/mcu/job.mjs';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { everyOperator, int8Of } from '../engine/networks.js';
 import { type Job, missingTools, refusal, runWamr, smallJob } from './tools.js';
 

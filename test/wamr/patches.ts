@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULTS, TRAINING } from '../../src/defaults.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { natural } from '../../src/node/natural.js';
 import { classNames } from '../../src/patchfile.js';
 import { TinyTrain } from '../../src/tinytrain.js';
