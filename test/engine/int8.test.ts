@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { JOB } from '../../src/engine.js';
 import { layersOf, type Model, quantisationOf } from '../../src/model/model.js';
+import { writeModel } from '../../src/model/write.js';
 import { dequantiseModel } from '../../src/quantise/model.js';
+import { TinyTrain } from '../../src/tinytrain.js';
 import type { Binary } from '../../src/types.js';
 import { describeWithData } from '../data.js';
 import { readDump } from '../dumps.js';
@@ -137,24 +138,10 @@ describe('both binaries', () => {
 });
 
 describe('the criterion l2', () => {
-  it('reads int8 weights as the floats that they stand for', async () => {
-    const small = int8Of(deepNetwork());
-    const scores = async (model: Model) => {
-      const { engine } = await create('simd', model, false);
-      for (const [field, value] of [
-        ['criterion', 2],
-        ['memoryBudget', 0xffffffff],
-        ['temperature', 10],
-      ] as const) {
-        engine.control.set(field, value);
-      }
-      engine.begin(JOB.fisher);
-      engine.stop();
-      engine.score();
-      return layersOf(model).map((layer, i) => engine.layer(i, layer.out[2]).score);
-    };
-    const [int8, float] = [await scores(small), await scores(dequantiseModel(small))];
-    expect(Math.min(...float)).toBeGreaterThan(0);
-    for (const [i, score] of int8.entries()) expect(Math.abs(score / float[i]! - 1)).toBeLessThan(1e-6);
+  it('is refused: there are no floats to read', async () => {
+    const small = writeModel(int8Of(deepNetwork()));
+    const tt = await TinyTrain.load(small);
+    const samples = support(tt.model.input, [2, 2]);
+    await expect(tt.select(samples, { criterion: 'l2' })).rejects.toThrow('criterion l2 reads weights that are floats');
   });
 });
