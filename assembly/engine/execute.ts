@@ -6,7 +6,7 @@ import { conv2d_backward_input, conv2d_backward_weight, conv2d_forward } from '.
 import { depthwise_backward_input, depthwise_backward_weight, depthwise_forward } from '../kernels/depthwise';
 import { fisher_accumulate } from '../kernels/fisher';
 import { add_int8, dequantise_all, Quantised } from '../kernels/int8';
-import { int8_conv2d, int8_linear, int8_pointwise } from '../kernels/int8_conv';
+import { int8_conv2d, int8_dense } from '../kernels/int8_conv';
 import { int8_avgpool, int8_depthwise, int8_maxpool } from '../kernels/int8_window';
 import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
 import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
@@ -116,16 +116,16 @@ function forwardInt8(op: Op, s: Step, first: i32): void {
   q.scale = op.scale;
   q.zero = op.zero;
   q.limit(op.activation, op.limit);
+  if (op.op == LINEAR || isPointwise(op)) {
+    int8_dense(s.c, s.a, w, b, scales, s.d, op, q, rowLength(op), first, rowsOfSlice(op, first));
+    return;
+  }
   switch (op.op) {
     case CONV2D:
-      if (isPointwise(op)) int8_pointwise(s.c, s.a, w, b, scales, s.d, op, q, first, rowsOfSlice(op, first));
-      else int8_conv2d(s.c, s.a, w, b, scales, s.d, op, q);
+      int8_conv2d(s.c, s.a, w, b, scales, s.d, op, q);
       break;
     case DEPTHWISE:
       int8_depthwise(s.c, s.a, w, b, scales, s.d, op, q);
-      break;
-    case LINEAR:
-      int8_linear(s.c, s.a, w, b, scales, s.d, op, q, first, rowsOfSlice(op, first));
       break;
     case ADD:
       q.x2Scale = scaleOf(op.input1);

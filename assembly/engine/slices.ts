@@ -33,7 +33,7 @@ import { exchange } from './trained';
 
 /** Bytes of weights in a slice, if a channel does not have more; and of weights in memory, where RAM has no limit. */
 const SLICE_BYTES: i32 = 8192;
-const LARGE_BYTES: i32 = 1 << 20;
+const LARGE_BYTES: i32 = 1 << 17;
 /** A slice has a multiple of so many channels, where it can: whole tiles. */
 const WHOLE: i32 = 8;
 

@@ -29,31 +29,16 @@ export function int8_conv2d_scratch(g: Geometry): i32 {
   return int8_scratch(depth_of(g)) + strip_pixels(g) * window_bytes(g) + 16;
 }
 
-/** Bytes of scratch of a pointwise convolution. */
-export function int8_pointwise_scratch(g: Geometry): i32 {
-  return int8_scratch(g.inC);
-}
-
-/** Bytes of scratch of a fully connected layer. */
-export function int8_linear_scratch(g: Geometry): i32 {
-  return int8_scratch(g.inH * g.inW * g.inC);
-}
-
-/** Pointwise convolution, for `count` channels from `first` on. x i8 [pixels][I], w i8 [count][I], out i8 [pixels][O]. */
+/**
+ * Pointwise convolution or fully connected layer, for `count` channels from `first` on, with `depth` weights each. x i8
+ * [pixels][depth], w i8 [count][depth], out i8 [pixels][O], scratch [int8_scratch(depth)].
+ */
 // biome-ignore format: one matrix a line
-export function int8_pointwise(
-  out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize, g: Geometry, q: Quantised, first: i32, count: i32,
+export function int8_dense(
+  out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize,
+  g: Geometry, q: Quantised, depth: i32, first: i32, count: i32,
 ): void {
-  int8_gemm(out + <usize>first, g.outC, g.outH * g.outW, count, g.inC, x, g.inC, w, b, scales, q, scratch);
-}
-
-/** Fully connected layer, likewise: one row. */
-// biome-ignore format: one matrix a line
-export function int8_linear(
-  out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize, g: Geometry, q: Quantised, first: i32, count: i32,
-): void {
-  const inputs = g.inH * g.inW * g.inC;
-  int8_gemm(out + <usize>first, 0, 1, count, inputs, x, 0, w, b, scales, q, scratch);
+  int8_gemm(out + <usize>first, g.outC, g.outH * g.outW, count, depth, x, depth, w, b, scales, q, scratch);
 }
 
 /** Any convolution. x i8 [inH][inW][I], w i8 [O][kH][kW][I], out i8 [outH][outW][O]. */

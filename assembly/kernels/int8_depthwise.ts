@@ -37,7 +37,7 @@ function lines_of(g: Geometry): i32 {
 
 /** Bytes of scratch: constants, weights, the ring and, of each of its lines, which row it has. */
 export function int8_depthwise_scratch(g: Geometry): i32 {
-  if (!ASC_FEATURE_SIMD || g.inC < 8) return g.inC * 8;
+  if (!ASC_FEATURE_SIMD || g.inC < 8) return max(g.inC, 4) * 8;
   return CONSTANTS + (pairs_of(g) * g.kernelW + lines_of(g) * positions(g)) * PLACE + lines_of(g) * 4;
 }
 

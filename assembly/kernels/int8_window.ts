@@ -20,7 +20,7 @@ export function int8_depthwise(
   }
   const area = g.kernelH * g.kernelW;
   const C = g.inC;
-  const factors = scratch + (C << 2);
+  const factors = scratch + (max(C, 4) << 2);
   for (let c = 0; c < C; c++) {
     let sum = 0;
     for (let t = 0; t < area; t++) sum += <i32>load<i8>(w + (t * C + c));
@@ -29,8 +29,8 @@ export function int8_depthwise(
     store<i32>(scratch + (c << 2), start);
     store<f32>(factors + (c << 2), factor_of(q, load<f32>(scales + (c << 2))));
   }
-  // With SIMD, that few channels are rare.
-  if (ASC_FEATURE_SIMD || C < 4) windows(out, x, w, scratch, g, q, false, false);
+  // With SIMD, so few channels are rare.
+  if (ASC_FEATURE_SIMD) windows(out, x, w, scratch, g, q, false, false);
   else fours(out, x, w, scratch, g, q);
 }
 
@@ -68,10 +68,10 @@ function windows(
       for (let c = 0; c < C; c++) {
         let s = from + <usize>c;
         let sum = 0;
-        if (w) {
+        if (ASC_FEATURE_SIMD && w) {
           const at = constants + ((<usize>c) << 2);
           sum = load<i32>(at);
-          factor = load<f32>(at + ((<usize>C) << 2));
+          factor = load<f32>(at + ((<usize>max(C, 4)) << 2));
           let t = weights + <usize>c;
           for (let ky = rows; ky > 0; ky--) {
             for (let kx = columns; kx > 0; kx--) {
@@ -108,7 +108,10 @@ class Byte {
   }
 }
 
-/** Depthwise convolution of four channels or more, four at a time: a word of x, a word of w. The last may go twice. */
+/**
+ * Depthwise convolution, four channels at a time: a word of x, a word of w. Of the last channels, some may go twice; of
+ * fewer than four, words reach into what lies behind.
+ */
 // biome-ignore format: one matrix a line
 function fours(out: usize, x: usize, w: usize, constants: usize, g: Geometry, q: Quantised): void {
   const C = g.inC;
@@ -118,7 +121,7 @@ function fours(out: usize, x: usize, w: usize, constants: usize, g: Geometry, q:
   const zeroOut = q.zero;
   const imageRow = g.inW * C;
   const kernelRow = g.kernelW * C;
-  const factors = constants + (C << 2);
+  const factors = constants + (max(C, 4) << 2);
   for (let oy = 0; oy < g.outH; oy++) {
     const y0 = oy * g.strideH - g.padTop;
     const top = max(-y0, 0);
@@ -132,7 +135,7 @@ function fours(out: usize, x: usize, w: usize, constants: usize, g: Geometry, q:
       const down = imageRow - columns * C;
       const next = kernelRow - columns * C;
       for (let i = 0; i < C; i += 4) {
-        const c = min(i, C - 4);
+        const c = max(min(i, C - 4), 0);
         const at = constants + (c << 2);
         let a0 = load<i32>(at);
         let a1 = load<i32>(at, 4);
@@ -159,8 +162,11 @@ function fours(out: usize, x: usize, w: usize, constants: usize, g: Geometry, q:
         const f = factors + (c << 2);
         const to = out + <usize>c;
         store<u8>(to, quantise(<f32>a0 * load<f32>(f), low, high, zeroOut));
+        if (C == 1) break;
         store<u8>(to, quantise(<f32>a1 * load<f32>(f, 4), low, high, zeroOut), 1);
+        if (C == 2) break;
         store<u8>(to, quantise(<f32>a2 * load<f32>(f, 8), low, high, zeroOut), 2);
+        if (C == 3) break;
         store<u8>(to, quantise(<f32>a3 * load<f32>(f, 12), low, high, zeroOut), 3);
       }
       out += C;

@@ -78,9 +78,12 @@ function casesOf([kind, size, inC, outC, kernel, stride]) {
     values,
   });
   // Any bytes are int8 numbers, and how many instructions they take does not depend on them.
+  const dense = kind === 'pointwise' || kind === 'linear';
   const int8 = ['y', 'x', 'w', 'b', 'scales', 'scratch', 'geometry', 'quantised'];
   return [
-    { ...make('int8', '', 'y', int8), export: `int8_${kind}`, scratch: `int8_${kind}_scratch` },
+    dense
+      ? { ...make('int8', '', 'y', [...int8, fan]), export: 'int8_dense', scratch: 'int8_scratch' }
+      : { ...make('int8', '', 'y', int8), export: `int8_${kind}`, scratch: `int8_${kind}_scratch` },
     make('forward', 'forward', 'y', ['y', 'x', 'w', 'b', ...scratch, 'geometry']),
     make('dX', 'backward_input', 'dx', ['dx', 'dy', 'w', ...scratch, 'geometry', 0]),
     make('dW', 'backward_weight', 'dw', ['dw', 'dy', 'x', ...scratch, 'geometry', 0, outC]),

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { layersOf, type Model, quantisationOf } from '../../src/model/model.js';
+import { writeModel } from '../../src/model/write.js';
 import { dequantiseModel } from '../../src/quantise/model.js';
+import { TinyTrain } from '../../src/tinytrain.js';
 import type { Binary } from '../../src/types.js';
 import { describeWithData } from '../data.js';
 import { readDump } from '../dumps.js';
@@ -132,5 +134,14 @@ describe('both binaries', () => {
     // Their kernels take different scratch.
     const { backward: _, ...scalar } = await train('scalar', small, job, false);
     expect(await train('simd', small, job, false)).toMatchObject(scalar);
+  });
+});
+
+describe('the criterion l2', () => {
+  it('is refused: there are no floats to read', async () => {
+    const small = writeModel(int8Of(deepNetwork()));
+    const tt = await TinyTrain.load(small);
+    const samples = support(tt.model.input, [2, 2]);
+    await expect(tt.select(samples, { criterion: 'l2' })).rejects.toThrow('criterion l2 reads weights that are floats');
   });
 });

@@ -60,10 +60,9 @@ class Int8Kernels extends Kernels {
         this.call.int8_depthwise!(out, x!, w, b, scales, at, g, q);
       } else if (op === 'linear' || plain) {
         const row = weights!.length / outC;
-        const at = scratch(this.call[op === 'linear' ? 'int8_linear_scratch' : 'int8_pointwise_scratch']!(g));
-        const kernel = this.call[op === 'linear' ? 'int8_linear' : 'int8_pointwise']!;
+        const at = scratch(this.call.int8_scratch!(row));
         for (let first = 0; first < outC; first += slice) {
-          kernel(
+          this.call.int8_dense!(
             out,
             x!,
             w + first * row,
@@ -72,6 +71,7 @@ class Int8Kernels extends Kernels {
             at,
             g,
             q,
+            row,
             first,
             Math.min(slice, outC - first),
           );
