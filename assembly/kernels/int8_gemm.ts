@@ -4,7 +4,7 @@
  * Rows are pixels (or windows), columns output channels; both inputs lie along k. As many channels as a tile is wide
  * are done at a time; with SIMD, they are copied into a panel, in which a tile reads them in sequence:
  *
- *   scalar  1 x 1   no panel: eight numbers along k are one load
+ *   scalar  2 x 1   no panel: eight numbers along k are one load
  *   SIMD    4 x 8   panel [k / 2][8][2] i16, zeros up to a multiple of 8 of k. i32x4.dot_i16x8_s multiplies two steps of k
  *                   of four channels with two numbers of a row, copied to all lanes:
  *
@@ -42,7 +42,7 @@ export function int8_gemm(
     const width = min(count - j, COLUMNS);
     pack(scratch, w, b, scales, width, depth, q);
     if (ASC_FEATURE_SIMD) tiles_4x8(out, outRow, rows, width, depth, x, xRow, q, scratch);
-    else rows_1(out, outRow, rows, depth, x, xRow, w, q, scratch);
+    else tiles_2x1(out, outRow, rows, depth, x, xRow, w, q, scratch);
     out += COLUMNS;
     w += <usize>(depth * COLUMNS);
     b += COLUMNS << 2;
@@ -105,9 +105,12 @@ class Eight {
   }
 }
 
-/** All rows times a channel, without SIMD: 8 products for 2 loads. A larger tile doesn't fit a microcontroller's registers. */
+/**
+ * All rows times a channel, without SIMD: 16 products for 3 loads. A larger tile doesn't fit the 13 registers of a
+ * microcontroller.
+ */
 // biome-ignore format: one matrix a line
-function rows_1(
+function tiles_2x1(
   out: usize, outRow: usize, rows: i32, depth: i32, x: usize, xRow: usize, w: usize, q: Quantised, scratch: usize,
 ): void {
   const start = load<i32>(scratch);
@@ -116,27 +119,45 @@ function rows_1(
   const high = q.high;
   const zero = q.zero;
   const block = w + <usize>(depth & ~7);
-  for (; rows > 0; rows--) {
-    let a = x;
-    x += xRow;
+  for (; rows > 0; rows -= 2) {
+    let a0 = x;
+    let a1 = rows > 1 ? x + xRow : x;
+    x = a1 + xRow;
     let b = w;
-    let c = start;
+    let c0 = start;
+    let c1 = start;
     while (b < block) {
       const t = load<i64>(b);
       b += 8;
-      const r = load<i64>(a);
-      a += 8;
-      c += Eight.at(r, 0) * Eight.at(t, 0);
-      c += Eight.at(r, 1) * Eight.at(t, 1);
-      c += Eight.at(r, 2) * Eight.at(t, 2);
-      c += Eight.at(r, 3) * Eight.at(t, 3);
-      c += Eight.at(r, 4) * Eight.at(t, 4);
-      c += Eight.at(r, 5) * Eight.at(t, 5);
-      c += Eight.at(r, 6) * Eight.at(t, 6);
-      c += Eight.at(r, 7) * Eight.at(t, 7);
+      const r = load<i64>(a0);
+      a0 += 8;
+      c0 += Eight.at(r, 0) * Eight.at(t, 0);
+      c0 += Eight.at(r, 1) * Eight.at(t, 1);
+      c0 += Eight.at(r, 2) * Eight.at(t, 2);
+      c0 += Eight.at(r, 3) * Eight.at(t, 3);
+      c0 += Eight.at(r, 4) * Eight.at(t, 4);
+      c0 += Eight.at(r, 5) * Eight.at(t, 5);
+      c0 += Eight.at(r, 6) * Eight.at(t, 6);
+      c0 += Eight.at(r, 7) * Eight.at(t, 7);
+      const s = load<i64>(a1);
+      a1 += 8;
+      c1 += Eight.at(s, 0) * Eight.at(t, 0);
+      c1 += Eight.at(s, 1) * Eight.at(t, 1);
+      c1 += Eight.at(s, 2) * Eight.at(t, 2);
+      c1 += Eight.at(s, 3) * Eight.at(t, 3);
+      c1 += Eight.at(s, 4) * Eight.at(t, 4);
+      c1 += Eight.at(s, 5) * Eight.at(t, 5);
+      c1 += Eight.at(s, 6) * Eight.at(t, 6);
+      c1 += Eight.at(s, 7) * Eight.at(t, 7);
     }
-    for (let k = depth & 7; k > 0; k--) c += <i32>load<i8>(a++) * <i32>load<i8>(b++);
-    store<u8>(out, quantise(<f32>c * factor, low, high, zero));
+    for (let k = depth & 7; k > 0; k--) {
+      const t = <i32>load<i8>(b++);
+      c0 += <i32>load<i8>(a0++) * t;
+      c1 += <i32>load<i8>(a1++) * t;
+    }
+    store<u8>(out, quantise(<f32>c0 * factor, low, high, zero));
+    out += outRow;
+    if (rows > 1) store<u8>(out, quantise(<f32>c1 * factor, low, high, zero));
     out += outRow;
   }
 }
