@@ -98,31 +98,51 @@ def normalise(images):
     return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def crop_resize(images, size, rng, scale, flip=0.5):
-    """Random resized crops. uint8 NHWC in, float NCHW in [-1, 1] of side `size` out.
+GROUP = 16
 
-    One crop shape is drawn for every 16 images, the position for every image: 16 images are
-    then one resize call. `scale` is the range of the crop's share of the area.
+
+def draw_boxes(count, side, rng, scale):
+    """Random crops of `count` images of that side: int16 rows of y, x, height, width.
+
+    One shape is drawn for every GROUP images, the position for every image: a group is then one
+    resize call. `scale` is the range of the crop's share of the area.
     """
-    out = torch.empty((len(images), 3, size, size)).to(memory_format=torch.channels_last)
-    side = images.shape[1]
-    for start in range(0, len(images), 16):
-        group = images[start:start + 16]
+    boxes = np.empty((count, 4), np.int16)
+    for start in range(0, count, GROUP):
+        group = boxes[start:start + GROUP]
         area = side * side * rng.uniform(*scale)
         ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
         h = int(np.clip(round((area / ratio) ** 0.5), 8, side))
         w = int(np.clip(round((area * ratio) ** 0.5), 8, side))
-        ys = rng.integers(0, side - h + 1, len(group))
-        xs = rng.integers(0, side - w + 1, len(group))
-        flips = rng.random(len(group)) < flip
+        group[:, 0] = rng.integers(0, side - h + 1, len(group))
+        group[:, 1] = rng.integers(0, side - w + 1, len(group))
+        group[:, 2:] = h, w
+    return boxes
+
+
+def crop_resize(images, size, boxes, flips):
+    """The boxes of uint8 NHWC images, mirrored where `flips`, as float NCHW in [-1, 1] of side `size`.
+
+    Images that follow one another in groups of GROUP have boxes of one shape, as `draw_boxes` makes them.
+    """
+    out = torch.empty((len(images), 3, size, size), device=images.device).to(memory_format=torch.channels_last)
+    for start in range(0, len(images), GROUP):
+        end = start + GROUP
+        h, w = boxes[start, 2:].tolist()
         crops = torch.stack([
             image[y:y + h, x:x + w].flip(1) if mirrored else image[y:y + h, x:x + w]
-            for image, y, x, mirrored in zip(group, ys, xs, flips)])
+            for image, (y, x), mirrored in zip(images[start:end], boxes[start:end, :2].tolist(), flips[start:end])])
         crops = crops.permute(0, 3, 1, 2)
         if (h, w) != (size, size):
             crops = F.interpolate(crops, (size, size), mode="bilinear", antialias=max(h, w) > size)
-        out[start:start + 16] = crops
+        out[start:end] = crops
     return out.div_(127.5).sub_(1)
+
+
+def random_crops(images, size, rng, scale):
+    """Random resized crops, half of them mirrored."""
+    return crop_resize(images, size, draw_boxes(len(images), images.shape[1], rng, scale),
+                       rng.random(len(images)) < 0.5)
 
 
 GREY = torch.tensor([0.299, 0.587, 0.114])
@@ -135,28 +155,29 @@ def jitter(x, rng, strength=0.25, grey=0.06, invert=0.03, edges=0.03):
     of each image. `edges` is the share of images turned into dark contours on a light ground,
     or light ones on dark: the users of the network also have drawings and signs.
     """
-    n = len(x)
-    eye = torch.eye(3)
-    luma = GREY.expand(3, 3)
-    draw = lambda low, high: torch.from_numpy(rng.uniform(low, high, n).astype(np.float32))
+    n, device = len(x), x.device
+    weights = GREY.to(device)
+    eye = torch.eye(3, device=device)
+    luma = weights.expand(3, 3)
+    draw = lambda low, high: torch.from_numpy(rng.uniform(low, high, n).astype(np.float32)).to(device)
+    share = lambda part: torch.from_numpy(rng.random(n) < part).to(device)
     saturation = draw(1 - 1.6 * strength, 1 + 1.6 * strength)
-    saturation[torch.from_numpy(rng.random(n) < grey)] = 0
+    saturation[share(grey)] = 0
     gain = draw(1 - strength, 1 + strength)
-    gain = torch.where(torch.from_numpy(rng.random(n) < invert), -gain, gain)
+    gain = torch.where(share(invert), -gain, gain)
     offset = draw(-strength, strength)
     matrix = (saturation[:, None, None] * eye + (1 - saturation)[:, None, None] * luma) * gain[:, None, None]
     flat = x.permute(0, 2, 3, 1).reshape(n, -1, 3)
     flat = torch.baddbmm(offset[:, None, None], flat, matrix.transpose(1, 2)).clamp_(-1, 1)
     x = flat.view(n, x.shape[2], x.shape[3], 3).permute(0, 3, 1, 2)
-    chosen = np.flatnonzero(rng.random(n) < edges)
-    if len(chosen):
-        picked = torch.from_numpy(chosen)
-        luminance = (x[picked] * GREY.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    picked = torch.nonzero(share(edges))[:, 0]
+    if len(picked):
+        luminance = (x[picked] * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
         luminance = F.avg_pool2d(F.pad(luminance, (1, 1, 1, 1), mode="replicate"), 3, 1)
         dx = F.pad(luminance[..., 1:] - luminance[..., :-1], (0, 1))
         dy = F.pad(luminance[..., 1:, :] - luminance[..., :-1, :], (0, 0, 0, 1))
         contour = (dx * dx + dy * dy).sqrt_()
         contour = (contour / (2.5 * contour.mean((2, 3), keepdim=True) + 1e-3)).clamp_(0, 1)
-        sign = torch.from_numpy(np.where(rng.random(len(chosen)) < 0.7, -1, 1).astype(np.float32))
+        sign = torch.from_numpy(np.where(rng.random(len(picked)) < 0.7, -1, 1).astype(np.float32)).to(device)
         x[picked] = ((contour * 2 - 1) * sign.view(-1, 1, 1, 1)).expand(-1, 3, -1, -1)
     return x

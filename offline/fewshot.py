@@ -11,12 +11,12 @@ from data import normalise, resize
 def embed(model, images, batch=500):
     """Feature vectors of uint8 NHWC images, and the classifier's answers."""
     model.eval()
-    side = model.network.size
+    side, device = model.network.size, next(model.parameters()).device
     features, answers = [], []
     for start in range(0, len(images), batch):
-        f = model.features(normalise(resize(images[start:start + batch], side)))
-        features.append(f)
-        answers.append(model.classifier(f).argmax(1))
+        f = model.features(normalise(resize(images[start:start + batch], side)).to(device))
+        features.append(f.cpu())
+        answers.append(model.classifier(f).argmax(1).cpu())
     return torch.cat(features), torch.cat(answers)
 
 

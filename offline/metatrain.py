@@ -89,7 +89,7 @@ def main():
         drawn = np.concatenate([rng.choice(members[c], count, replace=False)
                                 for c in rng.choice(len(members), way, replace=False)])
         mixed = rng.permutation(len(drawn))     # crops come in groups: no group may be one class
-        x = data.jitter(data.crop_resize(images[torch.from_numpy(drawn[mixed])], model.network.size, rng, (0.6, 1)), rng)
+        x = data.jitter(data.random_crops(images[torch.from_numpy(drawn[mixed])], model.network.size, rng, (0.6, 1)), rng)
         features = model.features(x)[torch.from_numpy(np.argsort(mixed))].view(way, count, -1)
         protos = F.normalize(fewshot.prototypes(features[:, :args.shot]), dim=-1)
         queries = F.normalize(features[:, args.shot:].flatten(0, 1), dim=-1)

