@@ -5,7 +5,7 @@
 //   node scripts/build-wasm.mjs [TARGET...]     targets of asconfig.json; default: all but debug
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { deflateRawSync } from 'node:zlib';
+import { deflateAsync } from '@gfx/zopfli';
 
 const root = new URL('..', import.meta.url);
 const bin = (name) => new URL(`node_modules/.bin/${name}`, root).pathname;
@@ -30,14 +30,13 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
     const features = (config.targets[target].enable ?? []).map((feature) => `--enable-${feature}`);
     run('wasm-opt', [
       out,
-      '-O3',
+      // As small as -O3's loops go: those of the kernels stay as they are, instruction for instruction (bench/mcu/kernels.mjs).
+      '-Os',
       '--enable-bulk-memory',
       '--enable-sign-ext',
       '--enable-nontrapping-float-to-int',
       '--enable-mutable-globals',
       ...features,
-      // An interpreter copies for a tee what it reads in place after a set.
-      ...(features.length ? [] : ['--untee']),
       '-o',
       `${out}.tmp`,
     ]);
@@ -45,7 +44,9 @@ for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) 
   }
   if (EMBEDDED.includes(target)) {
     appendFileSync(new URL(out, root), customSection('tinytrain', target));
-    const deflated = deflateRawSync(readFileSync(new URL(out, root)), { level: 9 }).toString('base64');
+    // A twenty-fifth less than zlib's best: it is most of what a page loads.
+    const packed = await deflateAsync(readFileSync(new URL(out, root)), { numiterations: 15 });
+    const deflated = Buffer.from(packed).toString('base64');
     writeFileSync(
       new URL(`src/wasm/${target}.ts`, root),
       `// Made by scripts/build-wasm.mjs from ${out}.\nexport const deflated: string =\n  '${deflated}';\n`,

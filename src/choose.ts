@@ -1,5 +1,5 @@
 /** The online stage up to the selection: what a method would train for a support set, and what that costs. */
-import { type Engine, JOB, namesOf } from './engine.js';
+import { type Crew, type Engine, JOB, namesOf } from './engine.js';
 import type { ModelInfo } from './inspect.js';
 import type { CheckedOptions } from './options.js';
 import { CRITERIA } from './options.js';
@@ -26,6 +26,16 @@ export interface Loaded {
   layers: LayerInfo[];
   /** MACs of the full backward pass. */
   fullMacs: number;
+  /** The instances that share the samples of a job with this one. */
+  crew?: Crew;
+}
+
+/**
+ * The crew that shares the samples of a task: none for a few samples, and none with a limit of all of the memory, since
+ * sharing takes more.
+ */
+export function crewFor({ crew }: Loaded, task: Task, options: CheckedOptions): Crew | undefined {
+  return crew && options.ram === 0 && task.labels.length >= crew.count ? crew : undefined;
 }
 
 /**
@@ -35,11 +45,15 @@ export interface Loaded {
 export async function choose(loaded: Loaded, task: Task, options: CheckedOptions): Promise<SelectReport> {
   const { engine, layers, info } = loaded;
   const { control } = engine;
+  const crew = crewFor(loaded, task, options);
   const begun = performance.now();
   // With a limit of all of the memory, the weights stay outside, as in a microcontroller's flash.
   engine.open(loaded.bytes, options.ram > 0);
   engine.task(task.labels, task.classes.length);
   const dynamic = options.method === 'tinytrain' && !options.selection;
+  // Version 2 of a model is one with int8 weights.
+  if (dynamic && options.criterion === 'l2' && loaded.bytes[4] === 2)
+    throw new TinyTrainError('criterion l2 reads weights that are floats, an int8 model has none: choose another one');
   const compute =
     'macs' in options.compute ? options.compute.macs : Math.floor(options.compute.share * loaded.fullMacs);
   control.set('iterations', options.iterations);
@@ -51,6 +65,8 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   control.set('memoryBudget', dynamic ? options.memory : UNLIMITED);
   control.set('computeBudget', compute);
   control.set('ramBudget', options.ram);
+  control.set('shard', crew?.index ?? 0);
+  control.set('shards', crew?.count ?? 0);
   control.set('nameBytes', namesOf(task.classes).length);
   const trains = options.selection !== undefined || options.method !== 'none';
   const crop = options.augment !== 'none';
@@ -60,11 +76,11 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     engine.begin(JOB.fisher);
     engine.stop();
   }
-  const flip = trains && options.augment === 'auto' && (await mirrors(engine, task, options));
+  const flip = trains && options.augment === 'auto' && (await mirrors(engine, task, options, crew));
   if (flip) control.set('augment', AUGMENT_CODE.on | AUGMENT_CODE.flip);
   if (dynamic) {
     engine.begin(JOB.fisher);
-    await runJob(engine, task, options);
+    await runJob(engine, task, options, crew);
     score(engine, layers, options.criterion);
     engine.select();
   } else {
@@ -96,9 +112,9 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
 }
 
 /** Whether mirrored samples stay in their class, by prototypes made without the sample itself. */
-async function mirrors(engine: Engine, task: Task, options: CheckedOptions): Promise<boolean> {
+async function mirrors(engine: Engine, task: Task, options: CheckedOptions, crew?: Crew): Promise<boolean> {
   engine.begin(JOB.probe);
-  await runJob(engine, task, options);
+  await runJob(engine, task, options, crew);
   const lost = engine.control.get('probePlain') - engine.control.get('probeMirrored');
   return lost <= MIRROR_LOSS * task.labels.length;
 }

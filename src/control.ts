@@ -54,6 +54,10 @@ const FIELDS = {
   nameBytes: [224, 'u32'],
   stepCode: [228, 'u32'],
   stepOperator: [232, 'i32'],
+  ioOffset: [236, 'u32'],
+  shard: [240, 'i32'],
+  shards: [244, 'i32'],
+  queries: [248, 'i32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;
@@ -94,5 +98,7 @@ export const LAYER = {
   fisher: 20,
   score: 24,
   inspected: 28,
+  gradient: 32,
+  floats: 40,
 } as const;
 export const KIND = { frozen: 0, bias: 1, weights: 2 } as const;

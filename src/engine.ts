@@ -3,9 +3,11 @@ import { ControlBlock, KIND, LAYER, LAYER_BYTES } from './control.js';
 import {
   DONE,
   FETCH,
+  GATHER,
   ITERATION,
   NEED_MEMORY,
   SAMPLE,
+  SHARE,
   SLICE,
   STORE,
   statusError,
@@ -49,6 +51,21 @@ export interface JobHost {
   sample(index: number): Float32Array;
   /** Called after each iteration with its loss. */
   iteration?(loss: number): void;
+  /** The other instances, where they share the samples of the job. */
+  crew?: Crew;
+}
+
+/** Instances of the engine that share the samples of a job (assembly/engine/share.ts), as one of them sees them. */
+export interface Crew {
+  /** Which of them this is, and how many there are. */
+  readonly index: number;
+  readonly count: number;
+  /** Hands bytes on to a member, or (-1) to all others. */
+  share(to: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** The next bytes of a member; undefined as long as they have not come. */
+  gather(from: number): Uint8Array | undefined;
+  /** Resolves when something has come, or the signal is aborted. */
+  arrival(signal?: AbortSignal): Promise<void>;
 }
 
 /** A step of a program as it ran: code and operator as in assembly/engine/program.ts, phase as in episode.ts there. */
@@ -74,6 +91,8 @@ export class Engine {
   readonly #base: number;
   #kept: Uint8Array[] = [];
   #model: Uint8Array = new Uint8Array();
+  /** The instance that has to hand something on before the job goes on. */
+  #missing: number | undefined;
   layerName: (layer: number) => string = String;
 
   private constructor(exports: Exports) {
@@ -113,9 +132,10 @@ export class Engine {
     this.pump({ sample: () => new Float32Array() });
   }
 
-  /** Declares the task: the class of each sample. */
-  task(labels: readonly number[], ways: number): void {
+  /** Declares the task: the class of each sample; so many of the last are queries, the others the support set. */
+  task(labels: readonly number[], ways: number, queries = 0): void {
     this.control.set('ways', ways);
+    this.control.set('queries', queries);
     this.control.set('samples', labels.length);
     this.#call(() => this.#exports.task());
     new Uint16Array(this.memory.buffer, this.control.get('labelsPointer'), labels.length).set(labels);
@@ -124,13 +144,20 @@ export class Engine {
   /** Lays out a job; figures of its plan are in the control block afterwards. */
   begin(job: number): void {
     this.#kept = [];
+    this.#missing = undefined;
     this.#call(() => this.#exports.begin(job));
   }
 
-  /** Runs the job until it is done (true) or `milliseconds` have passed (false). */
+  /** True if the job goes on only when another instance has handed on what it has. */
+  get waits(): boolean {
+    return this.#missing !== undefined;
+  }
+
+  /** Runs the job until it is done (true), or `milliseconds` have passed or it waits for another instance (false). */
   pump(host: JobHost, milliseconds = Number.POSITIVE_INFINITY): boolean {
     const end = performance.now() + milliseconds;
     for (;;) {
+      if (this.waits && !this.#gather(host)) return false;
       const status = this.#exports.step(STEPS);
       if (status === DONE) {
         this.#kept = [];
@@ -138,7 +165,7 @@ export class Engine {
       }
       if (status < 0) throw this.#error(status);
       this.#answer(status, host);
-      if (performance.now() >= end) return false;
+      if (performance.now() >= end && !this.waits) return false;
     }
   }
 
@@ -166,18 +193,30 @@ export class Engine {
     }
     const index = control.get('ioIndex');
     const bytes = new Uint8Array(this.memory.buffer, control.get('ioPointer'), control.get('ioBytes'));
-    if (status === SAMPLE) {
+    if (status === GATHER) this.#missing = index;
+    else if (status === SHARE) host.crew!.share(index, bytes.slice());
+    else if (status === SAMPLE) {
       const tensor = host.sample(index);
-      bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength));
+      bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset + control.get('ioOffset'), bytes.length));
     } else if (status === SLICE) bytes.set(this.#model.subarray(index, index + bytes.length));
     else if (status === STORE) this.#kept[index] = bytes.slice();
     else if (status === FETCH) bytes.set(this.#kept[index]!);
     else throw new TinyTrainError(`unknown answer ${status} of the engine`);
   }
 
+  /** Hands over what the engine waits for of another instance; false if it has not come. */
+  #gather(host: JobHost): boolean {
+    const part = host.crew!.gather(this.#missing!);
+    if (!part) return false;
+    new Uint8Array(this.memory.buffer).set(part, this.control.get('ioPointer'));
+    this.#missing = undefined;
+    return true;
+  }
+
   /** Gives the job up. */
   stop(): void {
     this.#kept = [];
+    this.#missing = undefined;
     this.#exports.stop();
   }
 

@@ -8,9 +8,12 @@ import { Random } from './random.js';
  * (google-research/meta-dataset, meta_dataset/data/sampling.py, and its gin configuration).
  */
 
+/** Number of classes, a range of it, or Meta-Dataset's range. */
+export type Way = number | readonly [low: number, high: number] | 'meta';
+
 export interface EpisodeOptions {
-  /** Classes of a task; `meta`: uniform in [5, min(50, classes)]. */
-  way: number | 'meta';
+  /** Classes of a task; a range: uniform in [low, min(high, classes)]; `meta`: the range [5, 50]. */
+  way: Way;
   /** Support samples a class; `meta`: unbalanced, see `metaShots`. */
   shot: number | 'meta';
   /** Query samples a class; with `meta` shots at most half of the smallest class. */
@@ -30,8 +33,7 @@ export interface Episode {
   query: SampleIndex[];
 }
 
-const MIN_WAYS = 5;
-const MAX_WAYS = 50;
+const META_WAYS = [5, 50] as const;
 const MAX_SUPPORT = 500;
 const MAX_CONTRIBUTION = 100;
 const LN2 = Math.LN2;
@@ -58,14 +60,17 @@ function metaShots(sizes: number[], query: number, random: Random): number[] {
   return weights.map((w, i) => Math.min(remaining[i]!, Math.floor((w / sum) * (total - sizes.length)) + 1));
 }
 
+/** Fewest and most classes. */
+const waysOf = (way: Way) => (way === 'meta' ? META_WAYS : typeof way === 'number' ? ([way, way] as const) : way);
+
 /** Classes with enough images, or an error that says how many there are. */
 function eligible(sizes: readonly number[], options: EpisodeOptions): number[] {
   const need = options.shot === 'meta' ? 2 : options.shot + options.query;
   const classes = [...sizes.keys()].filter((c) => sizes[c]! >= need);
-  const ways = options.way === 'meta' ? MIN_WAYS : options.way;
+  const [ways] = waysOf(options.way);
   if (classes.length < ways) {
     throw new RangeError(
-      `way ${options.way} needs ${ways} classes of at least ${need} images; the data has ${classes.length} of its ${sizes.length} classes`,
+      `way ${typeof options.way === 'object' ? options.way.join('-') : options.way} needs ${ways} classes of at least ${need} images; the data has ${classes.length} of its ${sizes.length} classes`,
     );
   }
   return classes;
@@ -78,7 +83,8 @@ function eligible(sizes: readonly number[], options: EpisodeOptions): number[] {
 export function sampleEpisode(sizes: readonly number[], options: EpisodeOptions, task: number): Episode {
   const random = new Random(options.seed, task);
   const candidates = eligible(sizes, options);
-  const ways = options.way === 'meta' ? random.between(MIN_WAYS, Math.min(MAX_WAYS, candidates.length)) : options.way;
+  const [low, high] = waysOf(options.way);
+  const ways = typeof options.way === 'number' ? low : random.between(low, Math.min(high, candidates.length));
   const classes = random.pick(candidates, ways);
   const counts = classes.map((c) => sizes[c]!);
   const query = options.shot === 'meta' ? Math.min(options.query, Math.floor(Math.min(...counts) / 2)) : options.query;

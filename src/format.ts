@@ -16,5 +16,11 @@ export function count(n: number): string {
   return n < 999_500_000 ? `${digits(n / 1e6)} M` : `${digits(n / 1e9)} G`;
 }
 
+/** A time of seconds to hours, as one waits for it. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 /** Milliseconds; as seconds from one second on. */
 export const duration = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${digits(ms / 1000)} s`);

@@ -1,6 +1,6 @@
 import { provideBinary } from './binary.js';
 import type { Loaded } from './choose.js';
-import { Engine } from './engine.js';
+import { type Crew, Engine } from './engine.js';
 import { describe } from './inspect.js';
 import { readModel, type StoredModel } from './model/ttm.js';
 import { readNamed } from './resources.js';
@@ -16,7 +16,7 @@ export interface ImportOptions {
 /** Reads a model, imports it if it is an ONNX file, and gives it an engine of its own. */
 export async function loadModel(
   model: string | URL | Uint8Array | ArrayBuffer,
-  options: LoadOptions & ImportOptions,
+  options: LoadOptions & ImportOptions & { crew?: Crew },
 ): Promise<{ loaded: Loaded; stored: StoredModel }> {
   const { binary, module } = await provideBinary(options);
   const name = typeof model === 'string' || model instanceof URL ? String(model) : '';
@@ -33,5 +33,5 @@ export async function loadModel(
   }
   const stored = readModel(bytes);
   const engine = await Engine.create(module);
-  return { loaded: { engine, binary, bytes, ...describe(stored) }, stored };
+  return { loaded: { engine, binary, bytes, crew: options.crew, ...describe(stored) }, stored };
 }

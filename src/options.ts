@@ -120,6 +120,7 @@ export interface CheckedOptions {
   optimizer: OptimizerName;
   lr: number;
   variants: number;
+  guard: boolean;
   onProgress?: AdaptOptions['onProgress'];
 }
 
@@ -133,6 +134,7 @@ export function checkOptions(options: SelectOptions | AdaptOptions = {}): Checke
   if (o.onProgress !== undefined && typeof o.onProgress !== 'function') {
     throw new OptionError('onProgress must be a function');
   }
+  if (o.guard !== undefined && typeof o.guard !== 'boolean') throw new OptionError('guard must be true or false');
   const ram = o.ram === undefined ? 0 : parseMemory(o.ram, 'ram');
   if (ram > 0 && criterion === 'l2') {
     throw new OptionError(
@@ -154,6 +156,7 @@ export function checkOptions(options: SelectOptions | AdaptOptions = {}): Checke
     optimizer: oneOf('optimizer', o.optimizer ?? TRAINING[method].optimizer, OPTIMIZERS),
     lr: positive('lr', o.lr ?? TRAINING[method].lr),
     variants: integer('variants', o.variants ?? DEFAULTS.variants, 0, 1000),
+    guard: o.guard ?? false,
     onProgress: o.onProgress,
   };
 }

@@ -1,5 +1,3 @@
-import { sha256 as hash } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { TinyTrainError } from './status.js';
 
 /** What the host reads of a patch file (docs/formats.md); the engine writes and checks it. */
@@ -16,7 +14,11 @@ export function classNames(patch: Uint8Array): string[] {
   return names;
 }
 
-/** SHA-256 in hexadecimal. (The browser's own is missing from pages that are not served over https.) */
-export function sha256(bytes: Uint8Array): string {
-  return bytesToHex(hash(bytes));
+/** SHA-256 in hexadecimal: the host's or, as browsers keep theirs from pages that are not served over https, a library's. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const subtle = globalThis.crypto?.subtle;
+  const hash = subtle
+    ? new Uint8Array(await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
+    : (await import('@noble/hashes/sha2.js')).sha256(bytes);
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

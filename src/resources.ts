@@ -3,6 +3,7 @@ import { TinyTrainError } from './status.js';
 /** Models that the package ships, by name. */
 export const EMBEDDED_MODELS: Record<string, URL> = {
   default: new URL('../models/default.ttm', import.meta.url),
+  'default-int8': new URL('../models/default.int8.ttm', import.meta.url),
   small: new URL('../models/small.ttm', import.meta.url),
 };
 
@@ -46,7 +47,7 @@ export async function readNamed(where: string | URL): Promise<Uint8Array> {
   } catch (error) {
     // A bundler that doesn't copy what new URL(..., import.meta.url) names leaves it behind.
     throw new TinyTrainError(
-      `the model '${where}' is not at ${embedded}: copy models/${where}.ttm of the package there, or give load its URL (${(error as Error).message})`,
+      `the model '${where}' is not at ${embedded}: copy models/${embedded.pathname.split('/').pop()} of the package there, or give load its URL (${(error as Error).message})`,
     );
   }
 }

@@ -1,9 +1,9 @@
-import type { Engine } from './engine.js';
+import type { Crew, Engine } from './engine.js';
 import type { Task } from './task.js';
 import type { AdaptOptions, Progress } from './types.js';
 
 /** A job hands the thread back after so many milliseconds, so that a page stays alive. */
-const SLICE = 30;
+export const SLICE = 30;
 /** Passes of the engine (assembly/engine/episode.ts) as a caller sees them; the first belong to what comes after. */
 const PHASES: Progress['phase'][] = ['fisher', 'fisher', 'fisher', 'prefix', 'train', 'train'];
 
@@ -15,7 +15,7 @@ export interface RunOptions {
 }
 
 /** Lets others have the thread for a turn: by a message, since browsers make a timer in a row wait four milliseconds. */
-function turn(): Promise<void> {
+export function turn(): Promise<void> {
   return new Promise((resume) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -27,7 +27,7 @@ function turn(): Promise<void> {
 }
 
 /** Steps the job that has begun to its end, in slices; returns the loss of every iteration. */
-export async function runJob(engine: Engine, task: Task, options: RunOptions): Promise<number[]> {
+export async function runJob(engine: Engine, task: Task, options: RunOptions, crew?: Crew): Promise<number[]> {
   const { control } = engine;
   const { signal, onProgress, iterations } = options;
   const loss: number[] = [];
@@ -36,13 +36,14 @@ export async function runJob(engine: Engine, task: Task, options: RunOptions): P
     iteration: (value: number) => {
       loss.push(value);
     },
+    crew,
   };
   signal?.throwIfAborted();
   while (!engine.pump(host, SLICE)) {
     const phase = loss.length ? 'train' : (PHASES[control.get('phase')] ?? 'train');
     const [done, total] = [control.get('done'), control.get('total')];
     onProgress?.({ phase, done, total, iteration: loss.length, iterations, loss: loss.at(-1) });
-    await turn();
+    await (engine.waits ? crew!.arrival(signal) : turn());
     signal?.throwIfAborted();
   }
   return loss;

@@ -7,6 +7,8 @@ export const FETCH = 3;
 export const YIELD = 4;
 export const ITERATION = 5;
 export const SLICE = 6;
+export const SHARE = 7;
+export const GATHER = 8;
 export const NEED_MEMORY = -6;
 export const BUDGET = -10;
 

@@ -1,14 +1,14 @@
-import { choose, type Loaded } from './choose.js';
+import { choose, crewFor, type Loaded } from './choose.js';
 import { JOB } from './engine.js';
 import { toTensor } from './image.js';
 import { inspect, type ModelInfo } from './inspect.js';
 import { type ImportOptions, loadModel } from './load.js';
 import type { StoredModel } from './model/ttm.js';
-import { checkOptions } from './options.js';
+import { type CheckedOptions, checkOptions } from './options.js';
 import { classNames, sha256 } from './patchfile.js';
 import { runJob } from './run.js';
 import { TinyTrainError } from './status.js';
-import { taskOf } from './task.js';
+import { type Task, taskOf } from './task.js';
 import type {
   AdaptOptions,
   AdaptReport,
@@ -90,24 +90,40 @@ export class TinyTrain {
       const { time, ...chosen } = await choose(this.#loaded, task, checked);
       this.#keepInformation();
       const { engine } = this.#loaded;
+      const crew = crewFor(this.#loaded, task, checked);
+      const trains = checked.iterations > 0 && chosen.layers.some((layer) => layer.trains !== 'nothing');
+      const guarded = trains && checked.guard;
+      // Only who asks for the guard loads it.
+      const { compare, margins } = guarded ? await import('./guard.js') : {};
+      const look = () => margins!(engine, task, this.model.input, this.model.features, { ...checked, crew });
+      const before = guarded ? await look() : [];
       const trainBegun = performance.now();
       engine.begin(JOB.train);
-      const loss = await runJob(engine, task, checked);
-      const patch = engine.patch(task.classes);
-      const now = performance.now();
+      const loss = await runJob(engine, task, checked, crew);
+      let patch = engine.patch(task.classes);
+      const trained = performance.now();
+      const peakBytes = engine.control.get('peakBytes');
+      const guard = guarded ? compare!(before, await look()) : null;
+      const fallback = guard?.fallback === true;
+      if (fallback) patch = await this.#unadapted(task, checked);
       this.#patch = patch;
       this.#classes = task.classes;
       const { iterations, optimizer, lr, temperature } = checked;
       return {
         ...chosen,
-        memory: { ...chosen.memory, peakBytes: engine.control.get('peakBytes') },
+        ...(fallback && {
+          layers: chosen.layers.map((layer) => ({ ...layer, selected: [], trains: 'nothing' as const })),
+        }),
+        memory: { ...chosen.memory, peakBytes },
         iterations,
         optimizer,
         lr,
         temperature,
         loss,
-        time: { fisherMs: time.fisherMs, trainMs: now - trainBegun, totalMs: now - begun },
-        patch: { bytes: patch.length, sha256: sha256(patch) },
+        time: { fisherMs: time.fisherMs, trainMs: trained - trainBegun, totalMs: performance.now() - begun },
+        patch: { bytes: patch.length, sha256: await sha256(patch) },
+        guard,
+        fallback,
       };
     });
   }
@@ -172,6 +188,16 @@ export class TinyTrain {
 
   #tensor(image: ImageInput): Float32Array {
     return toTensor(image, this.model.input, this.#stored.mean, this.#stored.std);
+  }
+
+  /** The patch of prototypes alone, from the original weights; it is what the engine holds then. */
+  async #unadapted(task: Task, options: CheckedOptions): Promise<Uint8Array> {
+    const { engine } = this.#loaded;
+    const none = { ...options, method: 'none' as const, selection: undefined, onProgress: undefined };
+    await choose(this.#loaded, task, none);
+    engine.begin(JOB.train);
+    await runJob(engine, task, none, crewFor(this.#loaded, task, none));
+    return engine.patch(task.classes);
   }
 
   #forward(image: ImageInput): void {

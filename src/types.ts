@@ -95,6 +95,8 @@ export interface AdaptOptions extends SelectOptions {
   lr?: number;
   /** Augmented variants of a sample that are kept when the frozen prefix is computed once; 0 computes it each time. */
   variants?: number;
+  /** Gives an adaptation up that makes things worse on held-back views of the samples (src/guard.ts). Default false. */
+  guard?: boolean;
   onProgress?: (progress: Progress) => void;
 }
 
@@ -132,6 +134,15 @@ export interface SelectReport {
   binary: Binary;
 }
 
+/** What the guard found: mean margin of held-back views before and after, and the standard error of the change. */
+export interface GuardReport {
+  before: number;
+  after: number;
+  noise: number;
+  /** The margin fell by more than noise: the adaptation was given up. */
+  fallback: boolean;
+}
+
 /** `tinytrain adapt --json`. */
 export interface AdaptReport extends Omit<SelectReport, 'time'> {
   iterations: number;
@@ -142,6 +153,10 @@ export interface AdaptReport extends Omit<SelectReport, 'time'> {
   loss: number[];
   time: { fisherMs: number; trainMs: number; totalMs: number };
   patch: { bytes: number; sha256: string };
+  /** Null where nothing was trained, or without the guard. */
+  guard: GuardReport | null;
+  /** The adaptation made things worse and was given up: the patch holds prototypes of the network as it was. */
+  fallback: boolean;
 }
 
 export interface Classification {

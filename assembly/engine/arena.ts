@@ -174,7 +174,8 @@ export function layoutTask(): i32 {
   const counts: u64 = (<u64>labels + ((<u64>c.samples) << 1) + 15) & ~15;
   const prototypes = (counts + ((<u64>c.ways) << 2) + 15) & ~15;
   const gradients = (prototypes + vector * c.ways + 15) & ~15;
-  const scores = (gradients + vector * c.ways + 15) & ~15;
+  // Eight bytes more for the sum of the losses (head.ts).
+  const scores = (gradients + vector * c.ways + 8 + 15) & ~15;
   const features = (scores + ((<u64>c.ways) << 2) + 15) & ~15;
   const end = (features + vector + 15) & ~15;
   const state = needUpTo(end);
@@ -213,17 +214,29 @@ export function shotsOf(label: i32): i32 {
   return load<i32>(countsAt + (label << 2));
 }
 
-/** Checks the labels that the host wrote and counts the samples of every class. */
+/** Samples of the support set, which come before the queries. */
+export function supportCount(): i32 {
+  return control().samples - control().queries;
+}
+
+/** Queries: real ones, or a pseudo-query of every sample. */
+export function queryCount(): i32 {
+  const c = control();
+  return c.queries ? c.queries : c.samples;
+}
+
+/** Checks the labels that the host wrote and counts the support samples of every class. */
 export function checkTask(): i32 {
   const c: Control = control();
   if (c.ways < 2 || c.samples < 2) return status.TASK_WAYS;
+  if (<u32>c.queries >= <u32>c.samples) return status.OPTION;
   memory.fill(countsAt, 0, c.ways << 2);
   for (let s = 0; s < c.samples; ++s) {
     const label = labelOf(s);
     c.detail = s;
     if (label >= c.ways) return status.TASK_LABEL;
     const at = countsAt + (label << 2);
-    store<i32>(at, load<i32>(at) + 1);
+    if (s < supportCount()) store<i32>(at, load<i32>(at) + 1);
   }
   for (let k = 0; k < c.ways; ++k) {
     c.detail = k;

@@ -3,7 +3,7 @@
  * RAM, with recomputed blocks. What a plan takes is known by planning it; there is no estimate beside it.
  */
 import { FROZEN, jobStart, Layer, layerAt, WEIGHTS } from './arena';
-import { gradientBytes, valuesBytes } from './blocks';
+import { gradientBytes, layersBytes } from './blocks';
 import { control } from './control';
 import { backwardMacs, firstTarget, forwardMacs, fullBackwardMacs, has, REACHES } from './graph';
 import { isOutside, opAt, opCount } from './model';
@@ -35,7 +35,7 @@ export function measureInference(): void {
 
 /** Where linear memory ends that comes after training what is selected: the patch; classifying beside trained values. */
 export function afterwardsEnd(): u64 {
-  const values = isOutside() ? (valuesBytes() + 15) & ~15 : 0;
+  const values = isOutside() ? (layersBytes() + 15) & ~15 : 0;
   const names = control().nameBytes;
   return <u64>jobStart() + values + max<u64>(patchSize(names) + names, inference);
 }

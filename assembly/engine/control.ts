@@ -102,6 +102,19 @@ export class Control {
   /** 228: code (program.ts) and 232: operator of the step that `step` ran last, for a profile. */
   stepCode: u32;
   stepOperator: i32;
+  /** 236: where in the sample what `step` asks for begins, in bytes. */
+  ioOffset: u32;
+  /**
+   * Set by the host: 240: which of the instances that share the samples of a job this one is, 244: how many there are
+   * (share.ts); 0 or 1: it runs all samples.
+   */
+  shard: i32;
+  shards: i32;
+  /**
+   * 248: set by the host: of the samples, so many at the end are queries, and those before them the support set; 0: the
+   * pseudo-queries of all samples are the queries.
+   */
+  queries: i32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

@@ -14,9 +14,8 @@
  * gradients of the prototypes are complete before the support samples run again: one sample is in memory at a time,
  * and of the others only the prototypes and their gradients (equation 4, exact).
  */
-import { augment, mirror } from '../kernels/augment';
 import { hash32 } from '../kernels/random';
-import { dropValues, keepValues, layerAt } from './arena';
+import { dropValues, keepValues, layerAt, queryCount } from './arena';
 import { blocksBytes } from './blocks';
 import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
@@ -27,15 +26,30 @@ import {
   addToPrototype,
   clearPrototypeGradients,
   clearPrototypes,
+  meanLoss,
   probe,
   queryLoss,
   supportGradient,
   takeFeatures,
 } from './head';
+import { augmentImage, mirrorImage, requestImage } from './image';
 import { sumInformation } from './information';
 import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
-import { modelBase, opAt, preprocessing, valueFloats } from './model';
-import { FEATURES, GRADIENTS, PREFIX, programStart, VALUES } from './plan';
+import { opAt } from './model';
+import { hasParts, partOf } from './parts';
+import {
+  CHECKING,
+  FEATURE,
+  FINISHED,
+  INFORMATION,
+  KEEPING,
+  PROBING,
+  PROTOTYPES,
+  QUERIES,
+  SUPPORT,
+  TAKING,
+} from './passes';
+import { FEATURES, GRADIENTS, PREFIX, programStart, storedBytes, VALUES } from './plan';
 import {
   S_AUGMENT,
   S_CLEAR,
@@ -49,21 +63,9 @@ import {
   Step,
   stepAt,
 } from './program';
-import { layOver, needsSlices, requestSlice, rowsOfSlice } from './slices';
+import { exchangeSums, firstSample, sampleAfter, samplesOfShard } from './share';
+import { layOver, needsSlices, rowsOfSlice, takeSlice } from './slices';
 import * as status from './status';
-
-// Passes. The numbers are the control block's `phase`.
-const PROTOTYPES: i32 = 0;
-const PROBING: i32 = 1;
-const INFORMATION: i32 = 2;
-const KEEPING: i32 = 3;
-const QUERIES: i32 = 4;
-const SUPPORT: i32 = 5;
-const FEATURE: i32 = 6;
-const TAKING: i32 = 7;
-const CHECKING: i32 = 8;
-/** No pass; a variable that starts with it needs no start function, as it is a literal. */
-const FINISHED: i32 = -1;
 
 /** Streams of the generator, so that no two uses share numbers. */
 const STREAM_VARIANT: u32 = 1;
@@ -80,7 +82,6 @@ let slice: i32 = 0;
 let piece: i32 = 0;
 /** The host has been asked for the next piece. */
 let waiting: bool = false;
-let lossSum: f64 = 0;
 let beta1: f64 = 1;
 let beta2: f64 = 1;
 
@@ -134,6 +135,12 @@ export function runSteps(budget: i32): i32 {
     control().stepCode = s.code;
     control().stepOperator = s.op;
     if (s.code == S_END) {
+      const wanted = exchangeSums(pass, sample, variant, piece);
+      if (wanted != status.DONE) {
+        waiting = true;
+        return wanted;
+      }
+      piece = 0;
       const answer = nextProgram();
       if (answer != status.DONE) return answer;
       continue;
@@ -168,18 +175,16 @@ function check(): i32 {
 
 /** What a step needs of the host before it counts as done. */
 function request(s: Step): i32 {
-  if (needsSlices(s)) return requestSlice(s, slice, piece);
-  if (piece > 0) return status.DONE;
   const c = control();
+  if (needsSlices(s)) return takeSlice(s, slice, piece);
   if (s.code == S_SAMPLE) {
-    c.ioPointer = variant == 0 ? s.c : s.a;
-    c.ioBytes = (<u32>valueFloats(0)) << 2;
     c.ioIndex = sample;
-    return status.SAMPLE;
+    return requestImage(s, variant == 0 ? s.c : s.a, piece);
   }
+  if (piece > 0) return status.DONE;
   if (s.code != S_STORE && s.code != S_FETCH) return status.DONE;
   c.ioPointer = s.a;
-  c.ioBytes = (<u32>valueFloats(s.op)) << 2;
+  c.ioBytes = storedBytes(s.op);
   c.ioIndex = (sample * (keptVariants() + 1) + variant) * c.storedValues + s.flag;
   return s.code == S_STORE ? status.STORE : status.FETCH;
 }
@@ -201,53 +206,37 @@ function run(s: Step): void {
       memory.fill(s.c, 0, <usize>blocksBytes());
       break;
     case S_AUGMENT:
-      pseudoQuery(s.c, s.a);
+      pseudoQuery(s);
       break;
     case S_FEATURES:
       endFeatures(s.a);
       break;
     case S_HEAD:
       if (pass == SUPPORT) supportGradient(s.c, sample);
-      else lossSum += queryLoss(s.c, s.a, sample, pass == QUERIES);
+      else queryLoss(s.c, s.a, sample, pass == QUERIES);
       break;
     default:
-      execute(s, slice, <f32>(0.5 / <f64>control().samples));
+      execute(s, slice, <f32>(0.5 / <f64>queryCount()));
   }
 }
 
 /** The pseudo-query of the current sample and variant; in the probe, its mirror image. */
-function pseudoQuery(out: usize, x: usize): void {
+function pseudoQuery(s: Step): void {
   if (variant == 0) return;
   const c = control();
-  const h = load<i32>(modelBase(), 40);
-  const w = load<i32>(modelBase(), 44);
-  const channels = load<i32>(modelBase(), 48);
   if (pass == PROBING) {
-    mirror(out, x, h, w, channels);
+    mirrorImage(s);
     return;
   }
   const stream =
     programStart(PREFIX) >= 0 ? sample * (keptVariants() + 1) + variant : (c.iteration + 1) * c.samples + sample;
-  const at = preprocessing();
-  augment(
-    out,
-    x,
-    h,
-    w,
-    channels,
-    at,
-    at + 16,
-    c.seed,
-    STREAM_AUGMENT + stream,
-    true,
-    (c.augment & AUGMENT_FLIP) != 0,
-    true,
-  );
+  augmentImage(s, STREAM_AUGMENT + stream, (c.augment & AUGMENT_FLIP) != 0);
 }
 
 /** End of a forward pass without saving. */
 function endFeatures(f: usize): void {
-  if (pass == PROTOTYPES) addToPrototype(f, sample);
+  if (pass == PROTOTYPES && hasParts()) memory.copy(partOf(0, 0), f, (<usize>control().featureCount) << 2);
+  else if (pass == PROTOTYPES) addToPrototype(f, sample);
   else if (pass == PROBING) probe(f, sample, variant != 0);
   else takeFeatures(f);
 }
@@ -256,22 +245,20 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
-  sample = 0;
+  sample = which == FEATURE || which == TAKING ? 0 : firstSample(which);
   c.phase = which;
+  const samples = samplesOfShard();
   c.done = 0;
   c.total =
     which == FEATURE || which == TAKING
       ? 1
       : which == KEEPING
-        ? c.samples * (keptVariants() + 1)
+        ? samples * (keptVariants() + 1)
         : which == PROBING
-          ? 2 * c.samples
-          : c.samples;
+          ? 2 * samples
+          : samples;
   if (which == PROTOTYPES) clearPrototypes();
-  if (which == QUERIES) {
-    clearPrototypeGradients();
-    lossSum = 0;
-  }
+  if (which == QUERIES) clearPrototypeGradients();
   variant = firstVariant();
   pc = programOfPass();
 }
@@ -300,7 +287,9 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    if (++sample >= (pass == FEATURE || pass == TAKING ? 1 : c.samples)) return nextPass();
+    if (pass == FEATURE || pass == TAKING) return nextPass();
+    sample = sampleAfter(sample);
+    if (sample < 0) return nextPass();
     variant = firstVariant();
   }
   pc = programOfPass();
@@ -341,7 +330,7 @@ function fail(): i32 {
 
 function endIteration(): i32 {
   const c = control();
-  c.loss = <f32>(lossSum / <f64>c.samples);
+  c.loss = meanLoss();
   if (c.loss - c.loss != 0) return fail();
   beta1 *= 0.9;
   beta2 *= 0.999;

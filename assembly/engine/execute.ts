@@ -5,18 +5,15 @@ import { bias_backward } from '../kernels/bias';
 import { conv2d_backward_input, conv2d_backward_weight, conv2d_forward } from '../kernels/conv2d';
 import { depthwise_backward_input, depthwise_backward_weight, depthwise_forward } from '../kernels/depthwise';
 import { fisher_accumulate } from '../kernels/fisher';
+import { add_int8, dequantise_all, Quantised } from '../kernels/int8';
+import { int8_conv2d, int8_dense } from '../kernels/int8_conv';
+import { int8_avgpool, int8_depthwise, int8_maxpool } from '../kernels/int8_window';
 import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
 import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
 import { pointwise_backward_input, pointwise_backward_weight, pointwise_forward } from '../kernels/pointwise';
-import {
-  avgpool_backward_input,
-  avgpool_forward,
-  globalavgpool_backward_input,
-  globalavgpool_forward,
-  maxpool_backward_input,
-  maxpool_forward,
-} from '../kernels/pool';
-import { Layer, layerOf, WEIGHTS } from './arena';
+import { avgpool_backward_input, avgpool_forward, maxpool_backward_input, maxpool_forward } from '../kernels/pool';
+import { Layer, layerAt, layerOf, WEIGHTS } from './arena';
+import { statesOf } from './blocks';
 import {
   ADD,
   AVGPOOL,
@@ -30,11 +27,15 @@ import {
   Op,
   opAt,
   rowLength,
+  scaleOf,
   valueFloats,
   weightsOf,
+  zeroOf,
 } from './model';
-import { S_ACTIVATION, S_COPY, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
-import { rowsOfSlice, sliceBiases, sliceWeights } from './slices';
+import { partOf } from './parts';
+import { isSmall } from './plan';
+import { S_ACTIVATION, S_COPY, S_DEQUANTISE, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
+import { rowsOfSlice, sliceBiases, sliceScales, sliceWeights } from './slices';
 
 /**
  * Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N); a step that reads weights runs for the
@@ -44,14 +45,18 @@ export function execute(s: Step, first: i32, scale: f32): void {
   const i = <i32>s.op;
   switch (s.code) {
     case S_FORWARD:
-      forward(opAt(i), s, first);
+      if (isSmall(i)) forwardInt8(opAt(i), s, first);
+      else forward(opAt(i), s, first);
+      break;
+    case S_DEQUANTISE:
+      dequantise_all(s.c, s.a, valueFloats(i), scaleOf(i), zeroOf(i));
       break;
     case S_MASK:
       relu_mask(s.c, s.a, valueFloats(i + 1), opAt(i).limit);
       break;
     case S_FISHER: {
       const op = opAt(i);
-      fisher_accumulate(layerOf(op).delta, s.a, s.b, op.outH * op.outW, op.outC, scale);
+      fisher_accumulate(partOf(layerOf(op).delta, layerAt(0).delta), s.a, s.b, op.outH * op.outW, op.outC, scale);
       break;
     }
     case S_ACTIVATION:
@@ -92,10 +97,46 @@ function forward(op: Op, s: Step, first: i32): void {
       maxpool_forward(s.c, s.a, op);
       break;
     case AVGPOOL:
+    case GLOBALAVGPOOL:
       avgpool_forward(s.c, s.a, op, op.flags != 0);
       break;
-    case GLOBALAVGPOOL:
-      globalavgpool_forward(s.c, s.a, op);
+  }
+}
+
+const quantised = changetype<Quantised>(memory.data(32, 16));
+
+/** Below the border of the plan. */
+function forwardInt8(op: Op, s: Step, first: i32): void {
+  const w = sliceWeights(op, s);
+  const b = sliceBiases(op, s);
+  const scales = sliceScales(op, s);
+  const q = quantised;
+  q.xScale = scaleOf(op.input0);
+  q.xZero = zeroOf(op.input0);
+  q.scale = op.scale;
+  q.zero = op.zero;
+  q.limit(op.activation, op.limit);
+  if (op.op == LINEAR || isPointwise(op)) {
+    int8_dense(s.c, s.a, w, b, scales, s.d, op, q, rowLength(op), first, rowsOfSlice(op, first));
+    return;
+  }
+  switch (op.op) {
+    case CONV2D:
+      int8_conv2d(s.c, s.a, w, b, scales, s.d, op, q);
+      break;
+    case DEPTHWISE:
+      int8_depthwise(s.c, s.a, w, b, scales, s.d, op, q);
+      break;
+    case ADD:
+      q.x2Scale = scaleOf(op.input1);
+      q.x2Zero = zeroOf(op.input1);
+      add_int8(s.c, s.a, s.b, op.outH * op.outW * op.outC, q);
+      break;
+    case MAXPOOL:
+      int8_maxpool(s.c, s.a, op, q);
+      break;
+    default:
+      int8_avgpool(s.c, s.a, op, q, op.flags != 0);
       break;
   }
 }
@@ -118,10 +159,8 @@ function inputGradient(op: Op, s: Step, first: i32): void {
       maxpool_backward_input(s.c, s.b, s.a, op, sum);
       break;
     case AVGPOOL:
-      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
-      break;
     case GLOBALAVGPOOL:
-      globalavgpool_backward_input(s.c, s.b, op, sum);
+      avgpool_backward_input(s.c, s.b, op, op.flags != 0, sum);
       break;
   }
 }
@@ -135,9 +174,14 @@ function weightGradient(op: Op, s: Step): void {
   const layer = layerOf(op);
   const list = listOf(layer, op);
   const n = layer.count;
-  const dw = layer.gradient + (n << 2);
-  bias_backward(layer.gradient, s.b, op.outH * op.outW, op.outC, list, n);
+  const sum = partOf(layer.gradient, layerAt(0).gradient);
+  bias_backward(sum, s.b, op.outH * op.outW, op.outC, list, n);
   if (!s.flag) return;
+  const weights = sum + (n << 2);
+  const floats = n * rowLength(op);
+  const apart: usize = s.c;
+  const dw = apart ? apart : <usize>weights;
+  if (apart) memory.fill(apart, 0, (<usize>floats) << 2);
   switch (op.op) {
     case CONV2D:
       if (isPointwise(op)) pointwise_backward_weight(dw, s.b, s.a, s.d, op, list, n);
@@ -150,6 +194,7 @@ function weightGradient(op: Op, s: Step): void {
       linear_backward_weight(dw, s.b, s.a, s.d, op, list, n);
       break;
   }
+  if (apart) accumulate(weights, apart, floats);
 }
 
 /**
@@ -190,7 +235,7 @@ function updateRows(
   correction2: f32,
 ): void {
   const g = layer.gradient + (offset << 2);
-  const m = g + (layer.floats << 2);
+  const m = statesOf(layer) + (offset << 2);
   const n = layer.count;
   if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
   else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);

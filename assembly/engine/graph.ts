@@ -64,6 +64,19 @@ export function isTarget(i: i32): bool {
   return fisherFrom >= 0 ? i >= fisherFrom : isChosen(i);
 }
 
+/**
+ * The border of the plan: the first operator that runs in floats, because it is trained, or looked at in a Fisher pass, or
+ * not int8. Those before it run in int8; after it all are floats. A network of which nothing is selected has no border.
+ */
+export function firstFloat(): i32 {
+  const n = opCount();
+  for (let i = 0; i < n; ++i) {
+    if (opAt(i).type == 0) return i;
+    if (fisherFrom >= 0 && fisherFrom < n ? i >= fisherFrom : isChosen(i)) return i;
+  }
+  return n;
+}
+
 /** The first operator that the plan looks at or trains; the number of operators if there is none. */
 export function firstTarget(): i32 {
   for (let i = 0; i < opCount(); ++i) if (isTarget(i)) return i;

@@ -1,7 +1,8 @@
 /** The end of the network: what becomes of a sample's features f - prototypes, the probe, scores, the loss. */
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
-import { dPrototypes, labelOf, shotsOf } from './arena';
+import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
 import { control } from './control';
+import { hasParts, lossPart, prototypeBytes, prototypesPart } from './parts';
 
 function vectorBytes(): usize {
   return (<usize>control().featureCount) << 2;
@@ -13,9 +14,26 @@ export function clearPrototypes(): void {
   memory.fill(c.prototypesPointer, 0, vectorBytes() * c.ways);
 }
 
-/** Clears the gradients of the prototypes. */
+/** Bytes of the sum of the losses, f64, which lies behind the gradients of the prototypes. */
+export const LOSS_BYTES: u32 = 8;
+
+function lossAt(): usize {
+  return dPrototypes() + prototypeBytes();
+}
+
+/** Mean loss of the queries since `clearPrototypeGradients`. */
+export function meanLoss(): f32 {
+  return <f32>(load<f64>(lossAt()) / <f64>queryCount());
+}
+
+/** Adds the loss of a query to their sum. */
+export function addLoss(loss: f32): void {
+  store<f64>(lossAt(), load<f64>(lossAt()) + <f64>loss);
+}
+
+/** Before the queries: clears the gradients of the prototypes and the sum of the losses. */
 export function clearPrototypeGradients(): void {
-  memory.fill(dPrototypes(), 0, vectorBytes() * control().ways);
+  memory.fill(dPrototypes(), 0, prototypeBytes() + LOSS_BYTES);
 }
 
 /** Adds a support sample to the prototype of its class. */
@@ -67,27 +85,28 @@ function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
 }
 
 /**
- * Loss of a query and its gradient df; `training`: divided by the number of queries, and the gradients of the prototypes
- * added up (equation 4), else as the Fisher pass has it (equation 1).
+ * Gradient df of a query's loss; `training`: divided by the number of queries, and the loss and the gradients of the
+ * prototypes added up (equation 4), else as the Fisher pass has it (equation 1).
  */
-export function queryLoss(df: usize, f: usize, sample: i32, training: bool): f64 {
+export function queryLoss(df: usize, f: usize, sample: i32, training: bool): void {
   const c = control();
-  const scale: f32 = training ? <f32>(1.0 / <f64>c.samples) : 1;
-  return <f64>(
-    prototype_loss(
-      df,
-      dPrototypes(),
-      c.scoresPointer,
-      f,
-      c.prototypesPointer,
-      labelOf(sample),
-      c.ways,
-      c.featureCount,
-      c.temperature,
-      scale,
-      training,
-    )
+  const scale: f32 = training ? <f32>(1.0 / <f64>queryCount()) : 1;
+  const loss = prototype_loss(
+    df,
+    prototypesPart(),
+    c.scoresPointer,
+    f,
+    c.prototypesPointer,
+    labelOf(sample),
+    c.ways,
+    c.featureCount,
+    c.temperature,
+    scale,
+    training,
   );
+  if (!training) return;
+  if (hasParts()) store<f32>(lossPart(), loss);
+  else addLoss(loss);
 }
 
 /** Gradient of a support sample's features through the prototype of its class. */

@@ -2,12 +2,25 @@
  * Jobs: `prepareJob` checks what the host has set and lays out program, gradients and optimiser state, and activations;
  * episode.ts runs them.
  */
-import { BIAS, checkTask, dropValues, FROZEN, isTaskLaidOut, layerAt, layoutTask, needUpTo, WEIGHTS } from './arena';
+import {
+  BIAS,
+  checkTask,
+  dropValues,
+  FROZEN,
+  isTaskLaidOut,
+  layerAt,
+  layoutTask,
+  needUpTo,
+  queryCount,
+  supportCount,
+  WEIGHTS,
+} from './arena';
 import { layoutBlocks } from './blocks';
 import { afterwardsEnd, measureInference, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
 import { control } from './control';
 import { isOpen, isReady, opAt, opCount } from './model';
-import { blocksAddress, planPrograms, storedValues } from './plan';
+import { layoutParts } from './parts';
+import { blocksAddress, partsAddress, planPrograms, storedValues } from './plan';
 import { layOut, liveBytes, planningEnd, resolve, stepsEnd } from './program';
 import * as status from './status';
 
@@ -65,6 +78,7 @@ export function prepareJob(job: i32): i32 {
   c.planHigh = <u32>end;
   resolve();
   if (job == TRAIN) layoutBlocks(blocksAddress());
+  layoutParts(partsAddress());
   used(c.planHigh);
   return status.DONE;
 }
@@ -89,6 +103,7 @@ function used(end: u32): void {
 function validOptions(job: i32): bool {
   const c = control();
   if (!(c.temperature > 0 && c.temperature < Infinity)) return false;
+  if (c.shards > 1 && (<u32>c.shard >= <u32>c.shards || c.shards > min(supportCount(), queryCount()))) return false;
   if (job != TRAIN) return true;
   if (c.iterations < 0 || c.optimizer < 0 || c.optimizer > 2 || c.variants < 0 || c.variants > 4096) return false;
   return c.lr > 0 && c.lr < Infinity;

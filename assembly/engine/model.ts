@@ -2,6 +2,7 @@ import { Geometry } from '../kernels/geometry';
 import { crc32 } from './checksum';
 import { control } from './control';
 import * as status from './status';
+import { validHeader, validOp } from './valid';
 
 /** Operators of a .ttm file (docs/formats.md). */
 export const CONV2D: i32 = 1;
@@ -13,16 +14,9 @@ export const AVGPOOL: i32 = 6;
 export const GLOBALAVGPOOL: i32 = 7;
 
 export const NO_VALUE: i32 = -1;
-const HEADER_BYTES: u32 = 128;
-const OP_BYTES: u32 = 128;
+export const HEADER_BYTES: u32 = 128;
+export const OP_BYTES: u32 = 128;
 const MAGIC: u32 = 0x314d5454; // "TTM1"
-/** Channels have 16 bits in a patch. */
-const MAX_SIDE: u32 = 65535;
-/** Keeps offsets into an image or into weights inside 31 bits. */
-const MAX_ELEMENTS: u64 = 1 << 28;
-/** Most values of one kernel row of a convolution: a strip of windows is scratch. */
-const MAX_ROW: u64 = 1 << 24;
-const MAX_OPS: u32 = 4096;
 
 /** An operator as the file holds it: the kernels' geometry first. */
 @unmanaged
@@ -38,6 +32,13 @@ export class Op extends Geometry {
   name: u32;
   nameBytes: u32;
   layer: i32;
+  /** 0: floats; 1: int8. */
+  type: u32;
+  /** Of an int8 layer: offset of the scale of each output channel's weights. */
+  scales: u32;
+  /** Of an int8 operator: its output is (q - zero) * scale. */
+  scale: f32;
+  zero: i32;
 }
 
 let base: usize = 0;
@@ -63,8 +64,18 @@ export function isReady(): bool {
 }
 
 /** True if the weights are not in memory: the host hands them over slice by slice. */
-export function isOutside(): bool {
+export function isWithHost(): bool {
   return resident != fileBytes();
+}
+
+/** True if the model may have int8 operators. */
+export function isInt8(): bool {
+  return load<u32>(base, 4) > 1;
+}
+
+/** True if weights reach float kernels slice by slice: those with the host, and those of an int8 model (slices.ts). */
+export function isOutside(): bool {
+  return isWithHost() || isInt8();
 }
 
 /** Bytes of the file that lie in memory. */
@@ -109,6 +120,16 @@ export function valueFloats(v: i32): i32 {
   return op.outH * op.outW * op.outC;
 }
 
+/** Scale of value v, 0 if it is one of floats only. */
+export function scaleOf(v: i32): f32 {
+  return v == 0 ? load<f32>(base, 96) : opAt(v - 1).scale;
+}
+
+/** Zero point of value v. */
+export function zeroOf(v: i32): i32 {
+  return v == 0 ? load<i32>(base, 100) : opAt(v - 1).zero;
+}
+
 /** Address of mean[4] and standard deviation[4] of the preprocessing. */
 export function preprocessing(): usize {
   return base + 64;
@@ -120,6 +141,10 @@ export function weightsOf(op: Op): usize {
 
 export function biasOf(op: Op): usize {
   return base + op.bias;
+}
+
+export function scalesOf(op: Op): usize {
+  return base + op.scales;
 }
 
 /** Weights of one output channel. */
@@ -157,7 +182,7 @@ export function openModel(at: usize, bytes: u32, present: u32): i32 {
   control().detail = -1;
   if (bytes < 4 || present < 4 || load<u32>(at) != MAGIC) return status.MODEL_MAGIC;
   if (present > bytes || present < HEADER_BYTES + OP_BYTES) return status.MODEL_SIZE;
-  if (load<u32>(at, 4) != 1) return status.MODEL_VERSION;
+  if (load<u32>(at, 4) - 1 > 1) return status.MODEL_VERSION;
   if (load<u32>(at, 8) != bytes || (bytes & 15) != 0) return status.MODEL_SIZE;
   if (present < bytes && load<u32>(at, 32) != present) return status.MODEL_SIZE;
   resident = present;
@@ -192,122 +217,4 @@ export function openModel(at: usize, bytes: u32, present: u32): i32 {
     return status.MODEL_INVALID;
   }
   return status.DONE;
-}
-
-function validHeader(at: usize, bytes: u32): bool {
-  const count = load<u32>(at, 16);
-  if (count < 1 || count > MAX_OPS) return false;
-  const names = load<u32>(at, 24);
-  const nameBytes = load<u32>(at, 28);
-  const weights = load<u32>(at, 32);
-  if (names < HEADER_BYTES + count * OP_BYTES || names > bytes || nameBytes > bytes - names) return false;
-  if (weights > bytes || weights < names + nameBytes || (weights & 15) != 0 || load<u32>(at, 36) != bytes - weights)
-    return false;
-  if (!shape(load<u32>(at, 40), load<u32>(at, 44), load<u32>(at, 48))) return false;
-  if (<u64>load<u32>(at, 52) + load<u32>(at, 56) > nameBytes) return false;
-  for (let i = 0; i < 4; ++i) {
-    const mean = load<f32>(at + (i << 2), 64);
-    const std = load<f32>(at + (i << 2), 80);
-    // A difference that is not zero is not finite: true for NaN and infinities alike.
-    if (mean - mean != 0 || std - std != 0 || std == 0) return false;
-  }
-  return true;
-}
-
-function shape(h: u32, w: u32, c: u32): bool {
-  return h > 0 && w > 0 && c > 0 && h <= MAX_SIDE && w <= MAX_SIDE && c <= MAX_SIDE && <u64>(h * w) * c <= MAX_ELEMENTS;
-}
-
-function validOp(op: Op, i: i32, bytes: u32): bool {
-  if (!shape(op.inH, op.inW, op.inC) || !shape(op.outH, op.outW, op.outC)) return false;
-  if (!shape(op.kernelH, op.kernelW, 1) || !shape(op.strideH, op.strideW, 1)) return false;
-  if (
-    <u32>op.padTop > MAX_SIDE ||
-    <u32>op.padLeft > MAX_SIDE ||
-    <u32>op.padBottom > MAX_SIDE ||
-    <u32>op.padRight > MAX_SIDE
-  )
-    return false;
-  if (op.activation == 0 ? op.limit != Infinity : op.activation != 1 || !(op.limit > 0)) return false;
-  if (!sameShape(op.input0, i, op)) return false;
-  if (op.op == ADD ? !sameShape(op.input1, i, op) : op.input1 != NO_VALUE) return false;
-  if (op.flags > (op.op == AVGPOOL ? 1 : 0)) return false;
-  if (!validWindow(op.inH, op.outH, op.kernelH, op.strideH, op.padTop, op.padBottom)) return false;
-  if (!validWindow(op.inW, op.outW, op.kernelW, op.strideW, op.padLeft, op.padRight)) return false;
-  const names = load<u32>(base, 28);
-  if (<u64>op.name + op.nameBytes > names) return false;
-  return validOperator(op) && validParameters(op, bytes);
-}
-
-/** True if value v exists before operator i and has the shape of the operator's input. */
-function sameShape(v: i32, i: i32, op: Op): bool {
-  if (v < 0 || v > i) return false;
-  if (v == 0) return load<i32>(base, 40) == op.inH && load<i32>(base, 44) == op.inW && load<i32>(base, 48) == op.inC;
-  const from = opAt(v - 1);
-  return from.outH == op.inH && from.outW == op.inW && from.outC == op.inC;
-}
-
-/** Every window lies inside the padded input and touches the image. */
-function validWindow(size: i32, out: i32, kernel: i32, stride: i32, before: i32, after: i32): bool {
-  if (<i64>(out - 1) * stride + kernel > <i64>size + before + after) return false;
-  return before < kernel && <i64>(out - 1) * stride < <i64>size + before;
-}
-
-function validOperator(op: Op): bool {
-  const sameChannels = op.inC == op.outC;
-  const unitWindow =
-    op.kernelH == 1 &&
-    op.kernelW == 1 &&
-    op.strideH == 1 &&
-    op.strideW == 1 &&
-    op.padTop == 0 &&
-    op.padLeft == 0 &&
-    op.padBottom == 0 &&
-    op.padRight == 0;
-  switch (op.op) {
-    case CONV2D:
-      return true;
-    case DEPTHWISE:
-    case MAXPOOL:
-    case AVGPOOL:
-      return sameChannels;
-    case LINEAR:
-      return unitWindow && op.outH == 1 && op.outW == 1;
-    case ADD:
-      return unitWindow && sameChannels && op.outH == op.inH && op.outW == op.inW;
-    case GLOBALAVGPOOL:
-      return (
-        sameChannels &&
-        op.outH == 1 &&
-        op.outW == 1 &&
-        op.kernelH == op.inH &&
-        op.kernelW == op.inW &&
-        op.strideH == 1 &&
-        op.strideW == 1 &&
-        op.padTop == 0 &&
-        op.padLeft == 0 &&
-        op.padBottom == 0 &&
-        op.padRight == 0
-      );
-    default:
-      return false;
-  }
-}
-
-function validParameters(op: Op, bytes: u32): bool {
-  let count: u64 = 0;
-  const window = <u64>op.kernelH * op.kernelW;
-  if (window > MAX_ELEMENTS) return false;
-  if (op.op == CONV2D && <u64>op.kernelW * op.inC > MAX_ROW) return false;
-  if (op.op == CONV2D) count = window * op.inC * op.outC;
-  else if (op.op == DEPTHWISE) count = window * op.outC;
-  else if (op.op == LINEAR) count = <u64>(op.inH * op.inW * op.inC) * op.outC;
-  if (count > MAX_ELEMENTS || <u64>op.weightCount != count || <u32>op.biasCount != (count ? <u32>op.outC : 0))
-    return false;
-  if (!count) return op.weights == 0 && op.bias == 0;
-  return inside(op.weights, op.weightCount, bytes) && inside(op.bias, op.biasCount, bytes);
-}
-
-function inside(offset: u32, floats: i32, bytes: u32): bool {
-  return (offset & 15) == 0 && offset >= load<u32>(base, 32) && <u64>offset + ((<u64>floats) << 2) <= bytes;
 }

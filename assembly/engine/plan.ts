@@ -6,18 +6,27 @@
  *   FEATURES  kept values or image -> the rest of the network -> features    (prototypes; nothing is saved)
  *   GRADIENTS the same, saving what the way back needs -> loss -> way back   (Fisher pass, training)
  *
+ * An int8 model runs in int8 up to the plan's border (graph.ts); what crosses it becomes floats there, in one step a value,
+ * and from there on everything is as in a float model: only the weights come as slices that are made floats (slices.ts).
+ * What the host keeps of the prefix is int8 too, unless the prefix has crossed the border.
+ *
  * With recomputation, what GRADIENTS goes back through is divided into blocks at values that everything later depends
  * on; going forward only those values are kept, and each block runs again just before the way back through it.
  */
-import { conv2d_scratch } from '../kernels/conv2d';
+import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
+import { depthwise_adds_once } from '../kernels/depthwise';
+import { int8_conv2d_scratch } from '../kernels/int8_conv';
+import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
+import { int8_scratch } from '../kernels/int8_gemm';
 import { linear_scratch } from '../kernels/linear';
-import { pointwise_scratch } from '../kernels/pointwise';
+import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
 import {
   AGAIN,
   analyse,
   CUT,
+  firstFloat,
   firstTarget,
   has,
   isChosen,
@@ -29,7 +38,23 @@ import {
   SAVE_VALUES,
   valueAt,
 } from './graph';
-import { ADD, CONV2D, isOutside, isPointwise, LINEAR, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
+import { imageScratch } from './image';
+import {
+  ADD,
+  CONV2D,
+  DEPTHWISE,
+  isOutside,
+  isPointwise,
+  isWithHost,
+  LINEAR,
+  MAXPOOL,
+  Op,
+  opAt,
+  opCount,
+  rowLength,
+  valueFloats,
+} from './model';
+import { partsBytes } from './parts';
 import {
   address,
   clearProgram,
@@ -42,6 +67,7 @@ import {
   S_AUGMENT,
   S_CLEAR,
   S_COPY,
+  S_DEQUANTISE,
   S_END,
   S_FEATURES,
   S_FETCH,
@@ -69,14 +95,32 @@ let recompute: bool = false;
 let augmented: bool = false;
 /** Buffer of the blocks of the trained layers. */
 let blocks: i32 = -1;
+/** Buffer of what single samples add, where instances share them. */
+let parts: i32 = -1;
 /** First operator after the cached prefix. */
 let begin: i32 = 0;
+/** The first operator that runs in floats. */
+let border: i32 = 0;
+/** Whether the program that is being emitted has passed the border. */
+let crossed: bool = true;
+/** Bytes behind a value of 8 bits that a kernel may read. */
+const SLACK: u32 = 16;
 /** Values up to this one must not be overwritten: the image, or what the recomputed blocks start from. */
 let kept: i32 = 0;
 
 /** First step of a program, or -1 where the plan has no such program. */
 export function programStart(program: i32): i32 {
   return load<i32>(starts + (program << 2));
+}
+
+/** True if operator i runs in int8. */
+export function isSmall(i: i32): bool {
+  return i < border;
+}
+
+/** Bytes of value v as the host keeps it. */
+export function storedBytes(v: i32): u32 {
+  return (<u32>valueFloats(v)) << (begin <= border ? 0 : 2);
 }
 
 /** Values of one sample that the host keeps; 0 without a cached prefix. */
@@ -98,12 +142,14 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   storedCount = 0;
   const n = opCount();
   const first = firstTarget();
+  border = firstFloat();
   begin = cached && first < n && crossing(first) < 256 ? first : 0;
   store<i32>(starts, -1);
   store<i32>(starts, -1, 8);
   store<i32>(starts, -1, 12);
   if (begin > 0) {
     store<i32>(starts, programLength());
+    crossed = border == 0;
     emitImage();
     for (let i = 0; i < begin; ++i) emitForward(i, false);
     storedCount = emitKept(S_STORE);
@@ -111,16 +157,19 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   }
   blocks = NONE;
   if (gradients && inspectFrom < 0) emitValues();
+  const bytes = min<u64>(partsBytes(gradients, inspectFrom), 0xfffffff0);
+  parts = bytes ? newBuffer(<u32>bytes, false) : NONE;
   store<i32>(starts, programLength(), 4);
   emitInputs();
   for (let i = begin; i < n; ++i) emitForward(i, false);
+  emitBorder();
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
-  emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
+  emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   if (gradients && first < n) {
     store<i32>(starts, programLength(), 8);
     emitInputs();
     emitGradients(first);
-    emit(S_END, 0, 0, NONE, NONE, blocks, NONE);
+    emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   }
 }
 
@@ -142,6 +191,11 @@ export function blocksAddress(): usize {
   return blocks < 0 ? 0 : address(blocks);
 }
 
+/** Address of the buffer of parts; 0 where there is none. */
+export function partsAddress(): usize {
+  return parts < 0 ? 0 : address(parts);
+}
+
 /** Number of values that operators from `border` on need of those before it. */
 function crossing(border: i32): i32 {
   let count = 0;
@@ -149,20 +203,36 @@ function crossing(border: i32): i32 {
   return count;
 }
 
+/** Bytes of value v where the program is: on which side of the border. */
 function bytesOf(v: i32): u32 {
-  return (<u32>valueFloats(v)) << 2;
+  return crossed ? (<u32>valueFloats(v)) << 2 : valueFloats(v) + SLACK;
 }
 
 /** The image, augmented on the way if the job may ask for that. */
 function emitImage(): void {
   const raw = augmented ? newBuffer(bytesOf(0), false) : NONE;
   const image = newBuffer(bytesOf(0), false);
+  const floats = crossed ? NONE : newBuffer(imageScratch(), false);
   valueAt(0).buffer = image;
-  emit(S_SAMPLE, 0, 0, raw, NONE, image, NONE);
-  if (augmented) emit(S_AUGMENT, 0, 0, raw, NONE, image, NONE);
+  emit(S_SAMPLE, 0, 0, raw, NONE, image, floats);
+  if (augmented) emit(S_AUGMENT, 0, 0, raw, NONE, image, floats);
+}
+
+/** The border, if the program has not passed it: what is needed behind it becomes floats. */
+function emitBorder(): void {
+  if (crossed) return;
+  crossed = true;
+  for (let v = 0; v <= border; ++v) {
+    const value = valueAt(v);
+    if (value.lastUse < border && v < opCount()) continue;
+    const floats = newBuffer(bytesOf(v), false);
+    emit(S_DEQUANTISE, v, 0, value.buffer, NONE, floats, NONE);
+    value.buffer = floats;
+  }
 }
 
 function emitInputs(): void {
+  crossed = border == 0 || begin > border;
   if (begin == 0) {
     emitImage();
     return;
@@ -183,10 +253,28 @@ function emitKept(code: u8): i32 {
 
 /** Scratch of an operator's kernels in bytes. */
 function scratchBytes(op: Op): u32 {
+  if (op.layer < 0) return 0;
+  if (layerOf(op).op < border) {
+    if (op.op == DEPTHWISE) return int8_depthwise_scratch(op);
+    return op.op == LINEAR || isPointwise(op) ? int8_scratch(rowLength(op)) : int8_conv2d_scratch(op);
+  }
   if (isPointwise(op)) return pointwise_scratch(op);
   if (op.op == CONV2D) return conv2d_scratch(op);
   if (op.op == LINEAR) return linear_scratch(op);
   return 0;
+}
+
+/**
+ * Room for one sample's weight gradient, where the kernel adds to an element more than once: what a sample adds to a sum
+ * is one number, whoever has computed it (share.ts).
+ */
+function newPart(op: Op): i32 {
+  const once = isPointwise(op)
+    ? pointwise_adds_once(op)
+    : op.op == CONV2D
+      ? conv2d_adds_once(op)
+      : op.op != DEPTHWISE || depthwise_adds_once(op);
+  return once ? NONE : newBuffer((<u32>(layerOf(op).count * rowLength(op))) << 2, true);
 }
 
 function newScratch(op: Op, training: bool): i32 {
@@ -194,13 +282,15 @@ function newScratch(op: Op, training: bool): i32 {
   return bytes > 0 ? newBuffer(bytes, training) : NONE;
 }
 
-/** Room for a slice of an operator's weights, and of its biases going forward, where they are with the host. */
+/** Room for a slice of an operator's weights, and of its biases going forward, where the kernel can't read them in place. */
 function newSlice(op: Op, forward: bool): i32 {
-  return op.layer >= 0 && isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
+  if (op.layer < 0 || (!isWithHost() && layerOf(op).op < border)) return NONE;
+  return isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
 }
 
 /** Forward step of operator i; with `save`, what the way back needs of its output is kept. */
 function emitForward(i: i32, save: bool): void {
+  if (i == border) emitBorder();
   const op = opAt(i);
   const out = valueAt(i + 1);
   const inPlace = op.op == ADD ? reusable(op, save) : NONE;
@@ -230,6 +320,7 @@ function reusable(op: Op, save: bool): i32 {
 function emitGradients(first: i32): void {
   const n = opCount();
   for (let i = begin; i < first; ++i) emitForward(i, false);
+  emitBorder();
   let last = first;
   if (recompute) {
     kept = first;
@@ -311,7 +402,7 @@ function emitBackward(i: i32): void {
   }
   if (isTarget(i) && !isFisher()) {
     const weights = layerOf(op).kind == WEIGHTS;
-    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, NONE, newScratch(op, true));
+    if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, newPart(op), newScratch(op, true));
     else emit(S_WEIGHTS, i, 0, NONE, dy, NONE, NONE);
   }
   if (op.op == ADD) {

@@ -7,13 +7,13 @@
  *   while planning:      | buffers' table, live bytes a step      |
  */
 import { align16, jobStart } from './arena';
-import { opAt, opCount } from './model';
+import { isInt8, opAt, opCount } from './model';
 
 // Steps. Operands a, b, c, d are buffers; NONE is no buffer. Where weights are with the host, a step that reads them has
 // a buffer for one slice of them: b of S_FORWARD, a of S_INPUT.
-/** Ask for the sample: straight into c, or into a if it is to be augmented. */
+/** Ask for the sample: straight into c, or into a if it is to be augmented; as int8 by way of d. */
 export const S_SAMPLE: u8 = 1;
-/** Pseudo-query: augment a into c. */
+/** Pseudo-query: augment a into c; of int8, with rows of floats in d. */
 export const S_AUGMENT: u8 = 2;
 /** Forward of an operator: inputs a, b; output c; scratch d. */
 export const S_FORWARD: u8 = 3;
@@ -30,7 +30,7 @@ export const S_HEAD: u8 = 8;
 export const S_FISHER: u8 = 9;
 /** The activation's derivative, in place on gradient b: from values a, or (flag 1) from mask a. */
 export const S_ACTIVATION: u8 = 10;
-/** Bias and (flag 1) weight gradient: gradient b, input a, scratch d. */
+/** Bias and (flag 1) weight gradient: gradient b, input a, scratch d; c is for the sum of a sample, where one is needed. */
 export const S_WEIGHTS: u8 = 11;
 /** Input gradient: gradient b into c (flag 1: added to c), input a where the operator needs it, scratch d. */
 export const S_INPUT: u8 = 12;
@@ -42,6 +42,8 @@ export const S_END: u8 = 14;
 export const S_TAKE: u8 = 15;
 /** Clear the blocks of the trained layers, c. */
 export const S_CLEAR: u8 = 16;
+/** Value `op` of 8 bits, in a, as floats into c. */
+export const S_DEQUANTISE: u8 = 17;
 
 @unmanaged
 export class Step {
@@ -84,8 +86,10 @@ let ranking: usize = 0;
  */
 export function planningEnd(): usize {
   const n = <u32>opCount();
-  stepLimit = 17 * n + 32;
-  bufferLimit = 18 * n + 32;
+  // A value may cross the border in each of three programs.
+  const crossings = isInt8() ? 3 * n + 3 : 0;
+  stepLimit = 17 * n + 32 + crossings;
+  bufferLimit = 18 * n + 32 + crossings;
   steps = jobStart();
   buffers = align16(steps + stepLimit * STEP_BYTES);
   // Behind the buffers: the planner's own tables, five words a value.

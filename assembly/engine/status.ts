@@ -18,6 +18,10 @@ export const YIELD: i32 = 4;
 export const ITERATION: i32 = 5;
 /** Write `ioBytes` bytes of the model's file from offset `ioIndex` on to `ioPointer`. */
 export const SLICE: i32 = 6;
+/** Hand the `ioBytes` bytes at `ioPointer` on to the instance `ioIndex`, or (-1) to all others. */
+export const SHARE: i32 = 7;
+/** Write what the instance `ioIndex` has handed on to `ioPointer`. */
+export const GATHER: i32 = 8;
 
 // Errors.
 export const MODEL_MAGIC: i32 = -1;

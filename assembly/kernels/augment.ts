@@ -2,6 +2,7 @@
  * Augmentation of one image: crop, mirror, brightness and contrast. Every random quantity is one counter of the
  * sample's stream (random.ts), drawn whether it is used or not, so that an option never changes another's draw.
  */
+import { dequantise_all, quantise_all } from './int8';
 import { uniform } from './random';
 
 /** Counters of the stream. */
@@ -14,10 +15,9 @@ const CONTRAST: u32 = 5;
 
 /**
  * out = x with its columns in reverse order. out and x do not overlap.
- * out, x: [h][w][c]
+ * out, x: [h][w], `pixel` bytes each
  */
-export function mirror(out: usize, x: usize, h: i32, w: i32, c: i32): void {
-  const pixel = c << 2;
+export function mirror(out: usize, x: usize, h: i32, w: i32, pixel: i32): void {
   for (let y = 0; y < h; y++) {
     out += w * pixel;
     for (let i = 0; i < w; i++) {
@@ -37,6 +37,7 @@ export function mirror(out: usize, x: usize, h: i32, w: i32, c: i32): void {
  *       channels), each uniform in [0.8, 1.2), clamped to [0, 1] where a pixel is 0 to 1; not where c > 4.
  * With none of them out = x. out and x do not overlap.
  * out, x: [h][w][c], normalised: (pixel - mean) / std; mean, std: [c], not read without light
+ * They are floats or, with room for three rows of floats (`rows`), of 8 bits with this scale and zero point.
  */
 export function augment(
   out: usize,
@@ -51,42 +52,61 @@ export function augment(
   crop: bool,
   flip: bool,
   light: bool,
+  rows: usize,
+  scale: f32,
+  zero: i32,
 ): void {
   const side: f32 = crop ? sqrt<f32>(0.7 + 0.3 * uniform(seed, stream, AREA)) : 1;
   const top = (<f32>1 - side) * <f32>h * uniform(seed, stream, TOP);
   const left = (<f32>1 - side) * <f32>w * uniform(seed, stream, LEFT);
   const mirrored = flip && uniform(seed, stream, FLIP) < 0.5;
-  resample(out, x, h, w, c, top, left, side, mirrored);
+  resample(out, x, h, w, c, top, left, side, mirrored, rows, scale, zero);
   if (light && c <= 4) {
     const brightness: f32 = 0.8 + 0.4 * uniform(seed, stream, BRIGHTNESS);
     const contrast: f32 = 0.8 + 0.4 * uniform(seed, stream, CONTRAST);
-    relight(out, h, w, c, mean, std, brightness, contrast);
+    relight(out, h, w, c, mean, std, brightness, contrast, rows, scale, zero);
   }
 }
 
 /** The window of `side` times the image's sides at (top, left), resized to the whole; columns reversed if mirrored. */
-function resample(out: usize, x: usize, h: i32, w: i32, c: i32, top: f32, left: f32, side: f32, mirrored: bool): void {
+// biome-ignore format: one image a line
+function resample(
+  out: usize, x: usize, h: i32, w: i32, c: i32,
+  top: f32, left: f32, side: f32, mirrored: bool,
+  rows: usize, scale: f32, zero: i32,
+): void {
   const pixel = c << 2;
+  const n = w * c;
   for (let oy = 0; oy < h; oy++) {
     // Without a crop the coordinate is oy exactly, the fraction 0, and every value passes unchanged.
     const y = clamp(top + (<f32>oy + 0.5) * side - 0.5, h);
     const y0 = <i32>y;
     const fy = y - <f32>y0;
-    const row0 = x + y0 * w * pixel;
-    const row1 = x + min(y0 + 1, h - 1) * w * pixel;
+    const y1 = min(y0 + 1, h - 1);
+    let row0 = x + y0 * w * pixel;
+    let row1 = x + y1 * w * pixel;
+    let line = out + oy * w * pixel;
+    if (rows) {
+      row0 = rows;
+      row1 = rows + n * 4;
+      line = rows + n * 8;
+      dequantise_all(row0, x + y0 * n, n, scale, zero);
+      dequantise_all(row1, x + y1 * n, n, scale, zero);
+    }
     for (let ox = 0; ox < w; ox++) {
       const column = clamp(left + (<f32>ox + 0.5) * side - 0.5, w);
       const x0 = <i32>column;
       const fx = column - <f32>x0;
       const at0 = x0 * pixel;
       const at1 = min(x0 + 1, w - 1) * pixel;
-      const to = out + (oy * w + (mirrored ? w - 1 - ox : ox)) * pixel;
+      const to = line + (mirrored ? w - 1 - ox : ox) * pixel;
       for (let k = 0; k < pixel; k += 4) {
         const upper = between(load<f32>(row0 + at0 + k), load<f32>(row0 + at1 + k), fx);
         const lower = between(load<f32>(row1 + at0 + k), load<f32>(row1 + at1 + k), fx);
         store<f32>(to + k, between(upper, lower, fy));
       }
     }
+    if (rows) quantise_all(out + oy * n, line, n, scale, zero);
   }
 }
 
@@ -101,13 +121,23 @@ function between(a: f32, b: f32, share: f32): f32 {
 }
 
 /** Brightness, then contrast, in place. */
-function relight(image: usize, h: i32, w: i32, c: i32, mean: usize, std: usize, brightness: f32, contrast: f32): void {
+// biome-ignore format: one image a line
+function relight(
+  image: usize, h: i32, w: i32, c: i32, mean: usize, std: usize,
+  brightness: f32, contrast: f32,
+  rows: usize, scale: f32, zero: i32,
+): void {
   const pixel = c << 2;
+  const n = w * c;
   let total: f32 = 0;
   let at = image;
   for (let y = 0; y < h; y++) {
     // Summed by rows: the rounding error grows with h + w, not with h * w.
     let sum: f32 = 0;
+    if (rows) {
+      at = rows;
+      dequantise_all(at, image + y * n, n, scale, zero);
+    }
     for (let i = 0; i < w; i++) {
       for (let k = 0; k < pixel; k += 4) {
         sum += load<f32>(at + k) * load<f32>(std + k) + load<f32>(mean + k);
@@ -117,15 +147,22 @@ function relight(image: usize, h: i32, w: i32, c: i32, mean: usize, std: usize, 
     total += sum;
   }
   const centre = (brightness * total) / <f32>(h * w * c);
-  const end = image + h * w * pixel;
-  while (image < end) {
-    for (let k = 0; k < pixel; k += 4) {
-      const deviation = load<f32>(std + k);
-      const average = load<f32>(mean + k);
-      const value = (load<f32>(image + k) * deviation + average) * brightness;
-      const lit = min<f32>(max<f32>((value - centre) * contrast + centre, 0), 1);
-      store<f32>(image + k, (lit - average) / deviation);
+  at = image;
+  for (let y = 0; y < h; y++) {
+    if (rows) {
+      at = rows;
+      dequantise_all(at, image + y * n, n, scale, zero);
     }
-    image += pixel;
+    for (let i = 0; i < w; i++) {
+      for (let k = 0; k < pixel; k += 4) {
+        const deviation = load<f32>(std + k);
+        const average = load<f32>(mean + k);
+        const value = (load<f32>(at + k) * deviation + average) * brightness;
+        const lit = min<f32>(max<f32>((value - centre) * contrast + centre, 0), 1);
+        store<f32>(at + k, (lit - average) / deviation);
+      }
+      at += pixel;
+    }
+    if (rows) quantise_all(image + y * n, rows, n, scale, zero);
   }
 }

@@ -9,7 +9,7 @@
  * Where the image is wide and the kernel small, as in first layers, those copies would take as long as the products:
  * then the forward pass reads the windows where they lie.
  */
-import { gemm, gemm_scratch, pack, panel_of, rows_times_panel, start_columns } from './gemm';
+import { ADD, gemm, gemm_scratch, pack, panel_of, RESUME, rows_times_panel, start_columns, WRITE } from './gemm';
 import { Geometry } from './geometry';
 import { K_BLOCK, TILE_COLUMNS } from './tile';
 import { pixels_of_run, row_floats, windows } from './windows';
@@ -31,6 +31,11 @@ function strip_pixels(g: Geometry): i32 {
   return min(max(fit, STRIP_PIXELS / 2), g.outH * g.outW);
 }
 
+/** True if the weight gradient adds to every element of dw once: then its terms were added to each other before. */
+export function conv2d_adds_once(g: Geometry): bool {
+  return g.outH * g.outW <= min(strip_pixels(g), K_BLOCK);
+}
+
 /** Bytes of scratch that the three kernels need at most. */
 export function conv2d_scratch(g: Geometry): i32 {
   const pixels = strip_pixels(g);
@@ -43,7 +48,7 @@ export function conv2d_scratch(g: Geometry): i32 {
  * out [outH][outW][O], x [inH][inW][I], w [O][kH][kW][I], b [O], scratch [conv2d_scratch(g)].
  */
 export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch: usize, g: Geometry): void {
-  if (is_direct(g)) {
+  if (ASC_FEATURE_SIMD && is_direct(g)) {
     forward_direct(out, x, w, b, scratch, g);
     return;
   }
@@ -67,13 +72,13 @@ export function conv2d_forward(out: usize, x: usize, w: usize, b: usize, scratch
         out + <usize>p * outRow, outRow, count, g.outC, depth,
         columns, (<usize>depth) << 2, 4, 0,
         w + ((<usize>(ky * floats)) << 2), 4, wRow,
-        b, ky > 0, clip ? 0 : -Infinity, clip ? g.limit : Infinity, panels,
+        b, ky > 0 ? RESUME : WRITE, clip ? 0 : -Infinity, clip ? g.limit : Infinity, panels,
       );
     }
   }
 }
 
-/** Whether the forward pass reads windows where they lie: all weights fit a panel, no window is all padding. */
+/** Whether the forward pass (with SIMD) reads windows where they lie: all weights fit a panel, no window is all padding. */
 function is_direct(g: Geometry): bool {
   if (g.outW < DIRECT_WIDTH || g.kernelH * row_floats(g) > K_BLOCK) return false;
   return max(g.padTop, g.padBottom) < g.kernelH && max(g.padLeft, g.padRight) < g.kernelW;
@@ -120,7 +125,7 @@ function forward_direct(out: usize, x: usize, w: usize, b: usize, scratch: usize
           x + ((<usize>((iy + ky0) * imageRow + (ix + kx0) * C)) << 2), (<usize>(g.strideW * C)) << 2, 4, 0,
           panel_of(scratch) + <usize>(ky0 * floats + kx0 * C) * panelRow, panelRow, run, ky1 - ky0,
           (<usize>(imageRow - run)) << 2, <usize>(floats - run) * panelRow,
-          0, false, low, high, scratch,
+          0, WRITE, low, high, scratch,
         );
         to += <usize>count * outRow;
         ox += count;
@@ -160,7 +165,7 @@ export function conv2d_backward_input(
         columns, (<usize>width) << 2, count, width, g.outC,
         dy + <usize>p * outRow, outRow, 4, 0,
         w + ((<usize>(ky * floats)) << 2), wRow, 4,
-        0, false, -Infinity, Infinity, panels,
+        0, WRITE, -Infinity, Infinity, panels,
       );
       windows(columns, dx, g, p, count, ky, rows, true);
     }
@@ -198,7 +203,7 @@ export function conv2d_backward_weight(
         dw + ((<usize>(ky * floats)) << 2), wRow, n, width, count,
         dy + <usize>p * outRow, 4, outRow, channels,
         columns, (<usize>width) << 2, 4,
-        0, true, -Infinity, Infinity, panels,
+        0, ADD, -Infinity, Infinity, panels,
       );
     }
   }

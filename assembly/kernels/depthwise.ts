@@ -23,7 +23,7 @@ import { inTiles, Line, singles } from './depthwise_line';
 import { TILE } from './depthwise_tiles';
 import { Geometry } from './geometry';
 
-export { depthwise_backward_weight } from './depthwise_weight';
+export { depthwise_adds_once, depthwise_backward_weight } from './depthwise_weight';
 
 /** One dimension of a plane. */
 @unmanaged

@@ -20,13 +20,23 @@ import { Lanes } from './math';
 /** Columns of x that a band may touch: times a cache line of 64 bytes, half of a usual first-level cache. */
 const BAND = 256;
 
+/** Output rows of a band. */
+function band_rows(g: Geometry): i32 {
+  return max(1, BAND / (g.inW * g.strideH));
+}
+
+/** True if the weight gradient adds to every element of dw once: then its terms were added to each other before. */
+export function depthwise_adds_once(g: Geometry): bool {
+  return g.outH <= band_rows(g);
+}
+
 /**
  * dw[j, ky, kx] += Σ_oy,ox dy[oy, ox, c] * x[iy, ix, c],
  * iy = oy * strideH - padTop + ky, ix = ox * strideW - padLeft + kx, c = channels[j].
  * dw: [n][kernelH][kernelW], dy: [outH][outW][C], x: [inH][inW][C], channels: [n] rising, or 0 for all (n = C)
  */
 export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geometry, channels: usize, n: i32): void {
-  const band = max(1, BAND / (g.inW * g.strideH));
+  const band = band_rows(g);
   const filter = (g.kernelH * g.kernelW) << 2;
   for (let oy = 0; oy < g.outH; oy += band) {
     const oyEnd = min(oy + band, g.outH);
@@ -89,9 +99,9 @@ function pair<V>(dw: usize, dy: usize, x: usize, g: Geometry, other: i32, wanted
   let kx = 0;
   while (kx < g.kernelW) {
     const left = g.kernelW - kx;
-    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers. Of
-    // a kernel of one column the second tap is thrown away.
-    if (left == 3 || left >= 5) {
+    // 5 taps as 3 and 2, 7 as 3, 2 and 2: three are the most whose sums and loads fit the registers. Taps that the kernel
+    // doesn't have are thrown away: without SIMD, where small code counts, there are three each time.
+    if (!isVector<V>() || left == 3 || left >= 5) {
       Taps.pair<V>(3, dw, dy, x, g, other, wanted, oy, oyEnd, kx);
       kx += 3;
     } else {
@@ -143,7 +153,7 @@ class Taps {
         let ox = 0;
         while (ox < outW) {
           if (ox == start) {
-            if (!isVector<V>() && g.strideW == 1) {
+            if (!ASC_FEATURE_SIMD && g.strideW == 1) {
               // Two positions a turn: few operations of an interpreter for each product.
               const p2 = 2 * pixel;
               const p3 = 3 * pixel;
@@ -218,8 +228,8 @@ class Taps {
       }
       const tap = ky * g.kernelW + kx;
       Taps.put<V>(dw, tap, a0, b0, filter, wanted > 1);
-      if (taps > 2 || kx + 1 < g.kernelW) Taps.put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
-      if (taps > 2) Taps.put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
+      if (kx + 1 < g.kernelW) Taps.put<V>(dw, tap + 1, a1, b1, filter, wanted > 1);
+      if (taps > 2 && kx + 2 < g.kernelW) Taps.put<V>(dw, tap + 2, a2, b2, filter, wanted > 1);
     }
   }
 

@@ -27,11 +27,17 @@
  * and SIMD give the same bits.
  */
 
-import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tile_of_one, tiles_2x4 } from './tile';
-import { tiles_4x4, tiles_4x8 } from './tile_simd';
+import { COLUMN_BYTES, Columns, K_BLOCK, Rows, row, TILE_COLUMNS, TILE_ROWS, tiles_2x4 } from './tile';
+import { tile_of_one, tiles_4x4, tiles_4x8 } from './tile_simd';
 
 /** Up to so many rows, b is read where it lies; without SIMD always, as the copy would cost more than the cache does. */
 const DIRECT_ROWS: i32 = ASC_FEATURE_SIMD ? 16 : i32.MAX_VALUE;
+
+/** What becomes of c: the product; what it holds and then the terms of the product, one by one; c plus the whole product. */
+export const WRITE: i32 = 0;
+export const RESUME: i32 = 1;
+/** Only of a depth of at most K_BLOCK: of a larger one, the terms are added one by one. */
+export const ADD: i32 = 2;
 
 /** Scratch: starts of a panel's columns | copy of tiles at the edge | panel. */
 const EDGE: usize = 32;
@@ -55,12 +61,12 @@ export function gemm(
   c: usize, cRow: usize, rows: i32, columns: i32, depth: i32,
   a: usize, aRow: usize, aStep: usize, list: usize,
   b: usize, bRow: usize, bStep: usize,
-  bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
+  bias: usize, result: i32, low: f32, high: f32, scratch: usize,
 ): void {
   // What is copied: of b, an element for every `rows` products; of a transposed result, one for every `depth` products.
   if (ASC_FEATURE_SIMD && bStep != 4 && rows < min(depth, K_BLOCK) && 2 * rows <= columns)
-    product(c, 4, cRow, columns, rows, depth, b, bStep, bRow, 0, a, aStep, aRow, bias, accumulate, low, high, scratch);
-  else product(c, cRow, 4, rows, columns, depth, a, aRow, aStep, list, b, bRow, bStep, bias, accumulate, low, high, scratch);
+    product(c, 4, cRow, columns, rows, depth, b, bStep, bRow, 0, a, aStep, aRow, bias, result, low, high, scratch);
+  else product(c, cRow, 4, rows, columns, depth, a, aRow, aStep, list, b, bRow, bStep, bias, result, low, high, scratch);
 }
 
 /** The same with c(i, j) at c + i * cRow + j * cStep. Where cStep is not 4, the bias is one of rows. */
@@ -69,25 +75,25 @@ function product(
   c: usize, cRow: usize, cStep: usize, rows: i32, columns: i32, depth: i32,
   a: usize, aRow: usize, aStep: usize, list: usize,
   b: usize, bRow: usize, bStep: usize,
-  bias: usize, accumulate: bool, low: f32, high: f32, scratch: usize,
+  bias: usize, result: i32, low: f32, high: f32, scratch: usize,
 ): void {
   for (let k0 = 0; k0 < depth; k0 += K_BLOCK) {
     const steps = min(depth - k0, K_BLOCK);
-    const resume = accumulate || k0 > 0;
+    const how = k0 > 0 || (result == ADD && depth > K_BLOCK) ? RESUME : result;
     const last = k0 + steps == depth;
     const block = a + <usize>k0 * aStep;
     for (let j0 = 0; j0 < columns; j0 += TILE_COLUMNS) {
       const width = min(columns - j0, TILE_COLUMNS);
       let panel = b + <usize>k0 * bRow + <usize>j0 * bStep;
       let panelRow = bRow;
-      const inColumns = !ASC_FEATURE_SIMD && bRow == 4 && aStep == 4 && !list;
+      const inColumns = !ASC_FEATURE_SIMD && bRow == 4 && aStep == 4 && !list && result != ADD;
       if (inColumns || rows > DIRECT_ROWS || bStep != 4 || width != tile_width(width)) {
         panelRow = pack(scratch, panel, bRow, bStep, steps, width, inColumns);
         panel = panel_of(scratch);
       }
       let starts: usize = bias;
       if (cStep == 4) {
-        if (!resume) start_columns(scratch, bias ? bias + ((<usize>j0) << 2) : 0, width);
+        if (how != RESUME) start_columns(scratch, bias ? bias + ((<usize>j0) << 2) : 0, width);
         starts = 0;
       }
       // biome-ignore format: one matrix a line
@@ -95,7 +101,7 @@ function product(
         c + <usize>j0 * cStep, cRow, cStep, rows, width,
         block, aRow, aStep, list,
         panel, panelRow, steps, 1, 0, 0,
-        starts, resume, last ? low : -Infinity, last ? high : Infinity, scratch,
+        starts, how, last ? low : -Infinity, last ? high : Infinity, scratch,
       );
     }
   }
@@ -120,14 +126,14 @@ export function start_columns(scratch: usize, bias: usize, width: i32): void {
 /**
  * All rows of a, times one panel. c, a and list as in `product`, but a row of a is `runs` runs of `steps` floats each, and
  * from the end of one to the next it is aJump bytes in a and bJump in the panel. The sums start at what
- * `start_columns` left in scratch; with `starts`, at starts [rows]; or at c, to resume.
+ * `start_columns` left in scratch; with `starts`, at starts [rows]; or at c, to RESUME.
  */
 // biome-ignore format: one matrix a line
 export function rows_times_panel(
   c: usize, cRow: usize, cStep: usize, rows: i32, width: i32,
   a: usize, aRow: usize, aStep: usize, list: usize,
   panel: usize, panelRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize,
-  starts: usize, resume: bool, low: f32, high: f32, scratch: usize,
+  starts: usize, result: i32, low: f32, high: f32, scratch: usize,
 ): void {
   const edge = scratch + EDGE;
   const tile = tile_width(width);
@@ -138,16 +144,16 @@ export function rows_times_panel(
     let count = rows - i;
     if (count >= TILE_ROWS) count &= -TILE_ROWS;
     else if (count < 3 && !narrow) count = 1;
-    const inside = whole && (count >= TILE_ROWS || (count == 1 && !narrow));
+    const inside = whole && (count >= TILE_ROWS || (ASC_FEATURE_SIMD && count == 1 && !narrow));
     if (!inside) count = min(count, EDGE_BYTES / 4 / tile);
     const to = inside ? c : edge;
     const toRow = inside ? cRow : edgeRow;
     let start = scratch;
     let startRow: usize = 0;
-    if (resume) {
+    if (result != WRITE && !inside) copy_tiles(edge, edgeRow, 4, c, cRow, cStep, count, width);
+    if (result == RESUME) {
       start = to;
       startRow = toRow;
-      if (!inside) copy_tiles(edge, edgeRow, 4, c, cRow, cStep, count, width);
     } else if (ASC_FEATURE_SIMD && starts) {
       start = edge;
       startRow = edgeRow;
@@ -159,16 +165,15 @@ export function rows_times_panel(
     }
     // biome-ignore format: one matrix a line
     if (!ASC_FEATURE_SIMD && panelRow == 4) {
-      if (count == 1) tile_of_one<Columns>(to, start, a + <usize>i * aRow, aStep, panel, panelRow, steps, runs, aJump, bJump, low, high);
-      else tiles_2x4<Columns>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
-    } else if (count == 1 && !narrow) {
-      tile_of_one<Rows>(to, start, row(a, aRow, list, i), aStep, panel, panelRow, steps, runs, aJump, bJump, low, high);
+      tiles_2x4<Columns>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, false, low, high);
+    } else if (ASC_FEATURE_SIMD && count == 1 && !narrow) {
+      tile_of_one(to, start, row(a, aRow, list, i), aStep, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
     } else if (ASC_FEATURE_SIMD && narrow) {
-      tiles_4x4(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+      tiles_4x4(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
     } else if (ASC_FEATURE_SIMD) {
-      tiles_4x8(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+      tiles_4x8(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
     } else {
-      tiles_2x4<Rows>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, low, high);
+      tiles_2x4<Rows>(to, toRow, i, count, start, startRow, a, aRow, aStep, list, panel, panelRow, steps, runs, aJump, bJump, result == ADD, low, high);
     }
     if (!inside) copy_tiles(c, cRow, cStep, edge, edgeRow, 4, count, width);
     i += count;

@@ -2,9 +2,6 @@
  * Arithmetic that several kernels share. `Lanes` is a register of floats: a kernel written over V is compiled for
  * f32 (one float: the scalar binary, and what four channels leave over) and for v128 (four, the SIMD binary), with
  * the same operations in the same order, so that both binaries give equal bits.
- *
- * Exponentials and logarithms are Mathf.exp and Mathf.log, which at this build's shrink level are plain f32
- * arithmetic: equal bits on every machine.
  */
 export class Lanes {
   @inline
@@ -37,7 +34,8 @@ export class Lanes {
 }
 
 /**
- * Σ a[i] * b[i], in four partial sums: shorter chains of additions, smaller rounding error.
+ * Σ a[i] * b[i], in four partial sums, added at the end: shorter chains of additions, a smaller rounding error, and the
+ * same in both binaries.
  * a, b: [n]
  */
 export function dot(a: usize, b: usize, n: i32): f32 {
@@ -45,17 +43,28 @@ export function dot(a: usize, b: usize, n: i32): f32 {
   let s1: f32 = 0;
   let s2: f32 = 0;
   let s3: f32 = 0;
-  const end = a + ((<usize>n) << 2);
-  const block = a + ((<usize>n & ~3) << 2);
-  while (a < block) {
-    s0 += load<f32>(a) * load<f32>(b);
-    s1 += load<f32>(a, 4) * load<f32>(b, 4);
-    s2 += load<f32>(a, 8) * load<f32>(b, 8);
-    s3 += load<f32>(a, 12) * load<f32>(b, 12);
-    a += 16;
-    b += 16;
+  if (ASC_FEATURE_SIMD) {
+    let sums = f32x4.splat(0);
+    for (; n >= 4; n -= 4) {
+      sums = Lanes.mulAdd<v128>(sums, v128.load(a), v128.load(b));
+      a += 16;
+      b += 16;
+    }
+    s0 = f32x4.extract_lane(sums, 0);
+    s1 = f32x4.extract_lane(sums, 1);
+    s2 = f32x4.extract_lane(sums, 2);
+    s3 = f32x4.extract_lane(sums, 3);
+  } else {
+    for (; n >= 4; n -= 4) {
+      s0 += load<f32>(a) * load<f32>(b);
+      s1 += load<f32>(a, 4) * load<f32>(b, 4);
+      s2 += load<f32>(a, 8) * load<f32>(b, 8);
+      s3 += load<f32>(a, 12) * load<f32>(b, 12);
+      a += 16;
+      b += 16;
+    }
   }
-  while (a < end) {
+  for (; n > 0; n--) {
     s0 += load<f32>(a) * load<f32>(b);
     a += 4;
     b += 4;

@@ -3,9 +3,10 @@
  * are read, a call may have those of `count` output channels from `first` on alone: the calls of all slices, in order,
  * give the bits of one call with everything.
  */
-import { gemm, gemm_scratch } from './gemm';
+import { ADD, gemm, gemm_scratch, RESUME, WRITE } from './gemm';
 import { Geometry } from './geometry';
 import { linear_backward_input, linear_backward_weight, linear_forward } from './linear';
+import { K_BLOCK } from './tile';
 
 /** Bytes of scratch that the three kernels need at most. */
 export function pointwise_scratch(g: Geometry): i32 {
@@ -36,7 +37,7 @@ export function pointwise_forward(
   const low: f32 = g.activation ? 0 : -Infinity;
   const high: f32 = g.activation ? g.limit : Infinity;
   out += (<usize>first) << 2;
-  gemm(out, outRow, pixels, count, g.inC, x, inRow, 4, 0, w, 4, inRow, b, false, low, high, scratch);
+  gemm(out, outRow, pixels, count, g.inC, x, inRow, 4, 0, w, 4, inRow, b, WRITE, low, high, scratch);
 }
 
 /**
@@ -60,9 +61,14 @@ export function pointwise_backward_input(
   }
   const inRow = (<usize>g.inC) << 2;
   const outRow = (<usize>g.outC) << 2;
-  const sum = accumulate || first > 0;
+  const sum = accumulate || first > 0 ? RESUME : WRITE;
   dy += (<usize>first) << 2;
   gemm(dx, inRow, pixels, g.inC, count, dy, outRow, 4, 0, w, inRow, 4, 0, sum, -Infinity, Infinity, scratch);
+}
+
+/** True if the weight gradient adds to every element of dw once: then its terms were added to each other before. */
+export function pointwise_adds_once(g: Geometry): bool {
+  return g.outH * g.outW <= K_BLOCK;
 }
 
 /**
@@ -85,5 +91,5 @@ export function pointwise_backward_weight(
   }
   const inRow = (<usize>g.inC) << 2;
   const outRow = (<usize>g.outC) << 2;
-  gemm(dw, inRow, n, g.inC, pixels, dy, 4, outRow, channels, x, inRow, 4, 0, true, -Infinity, Infinity, scratch);
+  gemm(dw, inRow, n, g.inC, pixels, dy, 4, outRow, channels, x, inRow, 4, 0, ADD, -Infinity, Infinity, scratch);
 }

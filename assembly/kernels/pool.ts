@@ -101,31 +101,11 @@ export function maxpool_backward_input(dx: usize, dy: usize, x: usize, g: Geomet
 
 /**
  * out[oy, ox, c] = activation(mean over the window). With includePad the sum is divided by kernelH * kernelW,
- * else by the number of taps inside the image.
+ * else by the number of taps inside the image. Of global pooling, the window is the image.
  * out: [outH][outW][C], x: [inH][inW][C]
  */
 export function avgpool_forward(out: usize, x: usize, g: Geometry, includePad: bool): void {
-  const channels = g.inC;
-  const row = channels << 2;
-  const bottom = low(g);
-  const top = high(g);
-  for (let oy = 0; oy < g.outH; oy++) {
-    const y0 = oy * g.strideH - g.padTop;
-    const yEnd = min(y0 + g.kernelH, g.inH);
-    const yStart = max(y0, 0);
-    for (let ox = 0; ox < g.outW; ox++) {
-      const x0 = ox * g.strideW - g.padLeft;
-      const xEnd = min(x0 + g.kernelW, g.inW);
-      const xStart = max(x0, 0);
-      memory.fill(out, 0, row);
-      for (let iy = yStart; iy < yEnd; iy++) {
-        for (let ix = xStart; ix < xEnd; ix++) axpy(out, 1, x + (iy * g.inW + ix) * row, channels);
-      }
-      const taps = includePad ? g.kernelH * g.kernelW : (yEnd - yStart) * (xEnd - xStart);
-      scaleAndClip(out, 1 / <f32>taps, bottom, top, channels);
-      out += row;
-    }
-  }
+  average(out, x, g, includePad, false);
 }
 
 /**
@@ -133,9 +113,14 @@ export function avgpool_forward(out: usize, x: usize, g: Geometry, includePad: b
  * dx: [inH][inW][C], dy: [outH][outW][C]
  */
 export function avgpool_backward_input(dx: usize, dy: usize, g: Geometry, includePad: bool, accumulate: bool): void {
+  if (!accumulate) memory.fill(dx, 0, (<usize>(g.inH * g.inW * g.inC)) << 2);
+  average(dy, dx, g, includePad, true);
+}
+
+/** All windows of a pooling by means: from the large side to the small one or, for the gradient, back. */
+function average(small: usize, large: usize, g: Geometry, includePad: bool, back: bool): void {
   const channels = g.inC;
   const row = channels << 2;
-  if (!accumulate) memory.fill(dx, 0, g.inH * g.inW * row);
   for (let oy = 0; oy < g.outH; oy++) {
     const y0 = oy * g.strideH - g.padTop;
     const yEnd = min(y0 + g.kernelH, g.inH);
@@ -145,35 +130,17 @@ export function avgpool_backward_input(dx: usize, dy: usize, g: Geometry, includ
       const xEnd = min(x0 + g.kernelW, g.inW);
       const xStart = max(x0, 0);
       const taps = includePad ? g.kernelH * g.kernelW : (yEnd - yStart) * (xEnd - xStart);
+      const share: f32 = 1 / <f32>taps;
+      if (!back) memory.fill(small, 0, row);
       for (let iy = yStart; iy < yEnd; iy++) {
-        for (let ix = xStart; ix < xEnd; ix++) axpy(dx + (iy * g.inW + ix) * row, 1 / <f32>taps, dy, channels);
+        for (let ix = xStart; ix < xEnd; ix++) {
+          const at = large + (iy * g.inW + ix) * row;
+          if (back) axpy(at, share, small, channels);
+          else axpy(small, 1, at, channels);
+        }
       }
-      dy += row;
+      if (!back) scaleAndClip(small, share, low(g), high(g), channels);
+      small += row;
     }
   }
-}
-
-/**
- * out[c] = activation(mean over all positions).
- * out: [C], x: [inH][inW][C]
- */
-export function globalavgpool_forward(out: usize, x: usize, g: Geometry): void {
-  const channels = g.inC;
-  const row = channels << 2;
-  const positions = g.inH * g.inW;
-  memory.fill(out, 0, row);
-  for (let i = 0; i < positions; i++) axpy(out, 1, x + i * row, channels);
-  scaleAndClip(out, 1 / <f32>positions, low(g), high(g), channels);
-}
-
-/**
- * dx = or += dy / positions, everywhere.
- * dx: [inH][inW][C], dy: [C]
- */
-export function globalavgpool_backward_input(dx: usize, dy: usize, g: Geometry, accumulate: bool): void {
-  const channels = g.inC;
-  const row = channels << 2;
-  const positions = g.inH * g.inW;
-  if (!accumulate) memory.fill(dx, 0, positions * row);
-  for (let i = 0; i < positions; i++) axpy(dx + i * row, 1 / <f32>positions, dy, channels);
 }

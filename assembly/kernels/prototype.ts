@@ -10,6 +10,7 @@
  * A vector whose norm is 0 (below 1e-15) has no direction: its cosines and its gradients are 0, never NaN.
  * One sample at a time; the features F of a sample and the prototypes are all that is in memory.
  */
+import { exponential, logarithm } from './exponential';
 import { axpy, dot } from './math';
 
 /** 1 / |x|, or 0 where |x| is too small to divide by: products of two of these times a gradient stay finite. */
@@ -62,28 +63,44 @@ export function prototype_loss(
   for (let k = 0; k < K; k++) largest = max(largest, load<f32>(scores + (k << 2)));
   // Less the largest, every exponent is at most 0 and one is 0: no overflow, and a sum of at least 1.
   let sum: f32 = 0;
-  for (let k = 0; k < K; k++) sum += Mathf.exp(temperature * (load<f32>(scores + (k << 2)) - largest));
-  const loss = Mathf.log(sum) - temperature * (load<f32>(scores + (label << 2)) - largest);
+  for (let k = 0; k < K; k++) sum += exponential(temperature * (load<f32>(scores + (k << 2)) - largest));
+  const loss = logarithm(sum) - temperature * (load<f32>(scores + (label << 2)) - largest);
 
   const inverseF = inverseNorm(f, F);
   let alongF: f32 = 0;
   memory.fill(df, 0, (<usize>F) << 2);
   for (let k = 0; k < K; k++) {
     const cosine = load<f32>(scores + (k << 2));
-    const probability = Mathf.exp(temperature * (cosine - largest)) / sum;
+    const probability = exponential(temperature * (cosine - largest)) / sum;
     const dCosine: f32 = scale * temperature * (probability - (k == label ? <f32>1 : <f32>0));
     const inverseC = inverseNorm(prototypes, F);
     axpy(df, dCosine * inverseF * inverseC, prototypes, F);
     alongF += dCosine * cosine;
     if (withPrototypes) {
-      axpy(dPrototypes, dCosine * inverseF * inverseC, f, F);
-      axpy(dPrototypes, -dCosine * cosine * inverseC * inverseC, prototypes, F);
+      add_combined(
+        dPrototypes,
+        dCosine * inverseF * inverseC,
+        f,
+        -dCosine * cosine * inverseC * inverseC,
+        prototypes,
+        F,
+      );
     }
     prototypes += (<usize>F) << 2;
     dPrototypes += (<usize>F) << 2;
   }
   axpy(df, -alongF * inverseF * inverseF, f, F);
   return loss;
+}
+
+/** y += u * a + v * b, the two terms added to each other first: what a query adds is one number an element. */
+function add_combined(y: usize, u: f32, a: usize, v: f32, b: usize, n: i32): void {
+  for (; n > 0; n--) {
+    store<f32>(y, load<f32>(y) + (u * load<f32>(a) + v * load<f32>(b)));
+    y += 4;
+    a += 4;
+    b += 4;
+  }
 }
 
 /**

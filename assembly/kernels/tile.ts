@@ -9,7 +9,8 @@
  * c, start: rows of TILE_COLUMNS floats at the strides cRow, startRow (0: one start for all rows).
  * a: row(i) begins at a + row(i) * aRow and goes on by aStep; panel: rows of TILE_COLUMNS floats, bRow apart.
  * k goes through `runs` runs of `steps`; from the end of one to the next, a jumps aJump bytes, the panel bJump.
- * Sums are clipped to [low, high], or left as they are where low is -Infinity.
+ * Sums are clipped to [low, high], or left as they are where low is -Infinity; with `add`, they are added to c (never in
+ * a panel of columns: those are of forward passes).
  */
 import { Lanes } from './math';
 
@@ -37,7 +38,8 @@ export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
 }
 
 /**
- * c[count][4] = clip(start + rows i to i + count of a, times a panel of b); count is a multiple of 2.
+ * c[count][4] = clip(start + rows i to i + count of a, times a panel of b). Of an odd count the last tile is written whole, with
+ * its row twice.
  *
  * Written for interpreters, where an operation costs the same whatever it does: 6 loads and 5 other operations for 8
  * multiply-adds. Each load is followed by a step of its pointer, over which wasm-opt can't move it to its first use (a
@@ -48,7 +50,7 @@ export function row(a: usize, aRow: usize, list: usize, i: i32): usize {
 export function tiles_2x4<Layout>(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
   const aNext: usize = sizeof<Layout>() == 4 ? aStep : 4;
   const bNext: usize = sizeof<Layout>() == 4 ? bRow : 4;
@@ -62,6 +64,7 @@ export function tiles_2x4<Layout>(
       a0 = row(a, aRow, list, i);
       a1 = row(a, aRow, list, i + 1);
     }
+    if (i + 1 == after) a1 = a0;
     let c00 = load<f32>(start);
     let c01 = load<f32>(start, 4);
     let c02 = load<f32>(start, 8);
@@ -102,6 +105,16 @@ export function tiles_2x4<Layout>(
       a1 += aJump;
       b += bJump;
     }
+    if (sizeof<Layout>() == 4 && add) {
+      c00 += load<f32>(c);
+      c01 += load<f32>(c, 4);
+      c02 += load<f32>(c, 8);
+      c03 += load<f32>(c, 12);
+      c10 += load<f32>(c + cRow);
+      c11 += load<f32>(c + cRow, 4);
+      c12 += load<f32>(c + cRow, 8);
+      c13 += load<f32>(c + cRow, 12);
+    }
     if (low > -Infinity) {
       c00 = clip(c00, low, high);
       c01 = clip(c01, low, high);
@@ -122,69 +135,6 @@ export function tiles_2x4<Layout>(
     store<f32>(c, c12, 8);
     store<f32>(c, c13, 12);
     c += cRow;
-  }
-}
-
-/** One row of a tile: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
-// biome-ignore format: one matrix a line
-export function tile_of_one<Layout>(
-  c: usize, start: usize, a: usize, aStep: usize,
-  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
-): void {
-  if (ASC_FEATURE_SIMD) {
-    let c0 = v128.load(start);
-    let c1 = v128.load(start, 16);
-    while (true) {
-      let k = steps;
-      do {
-        const s = v128.load32_splat(a);
-        c0 = Lanes.mulAdd<v128>(c0, s, v128.load(b));
-        c1 = Lanes.mulAdd<v128>(c1, s, v128.load(b, 16));
-        a += aStep;
-        b += bRow;
-      } while (--k);
-      if (--runs == 0) break;
-      a += aJump;
-      b += bJump;
-    }
-    if (low > -Infinity) {
-      const floor = f32x4.splat(low);
-      const ceiling = f32x4.splat(high);
-      c0 = f32x4.pmin(f32x4.pmax(c0, floor), ceiling);
-      c1 = f32x4.pmin(f32x4.pmax(c1, floor), ceiling);
-    }
-    v128.store(c, c0);
-    v128.store(c, c1, 16);
-  } else {
-    let c0 = load<f32>(start);
-    let c1 = load<f32>(start, 4);
-    let c2 = load<f32>(start, 8);
-    let c3 = load<f32>(start, 12);
-    while (true) {
-      let k = steps;
-      do {
-        const s = load<f32>(a);
-        c0 += s * load<f32>(b);
-        c1 += s * load<f32>(b, sizeof<Layout>() == 4 ? 4 : COLUMN_BYTES);
-        c2 += s * load<f32>(b, sizeof<Layout>() == 4 ? 8 : 2 * COLUMN_BYTES);
-        c3 += s * load<f32>(b, sizeof<Layout>() == 4 ? 12 : 3 * COLUMN_BYTES);
-        a += aStep;
-        b += bRow;
-      } while (--k);
-      if (--runs == 0) break;
-      a += aJump;
-      b += bJump;
-    }
-    if (low > -Infinity) {
-      c0 = clip(c0, low, high);
-      c1 = clip(c1, low, high);
-      c2 = clip(c2, low, high);
-      c3 = clip(c3, low, high);
-    }
-    store<f32>(c, c0);
-    store<f32>(c, c1, 4);
-    store<f32>(c, c2, 8);
-    store<f32>(c, c3, 12);
   }
 }
 

@@ -11,7 +11,7 @@ import { row } from './tile';
 export function tiles_4x8(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
   for (const last = i + count - 1; i <= last; i += 4) {
     let a0 = row(a, aRow, list, i);
@@ -62,6 +62,20 @@ export function tiles_4x8(
       a3 += aJump;
       b += bJump;
     }
+    if (add) {
+      let at = c;
+      c00 = f32x4.add(c00, v128.load(at));
+      c01 = f32x4.add(c01, v128.load(at, 16));
+      at += cRow;
+      c10 = f32x4.add(c10, v128.load(at));
+      c11 = f32x4.add(c11, v128.load(at, 16));
+      at += cRow;
+      c20 = f32x4.add(c20, v128.load(at));
+      c21 = f32x4.add(c21, v128.load(at, 16));
+      at += cRow;
+      c30 = f32x4.add(c30, v128.load(at));
+      c31 = f32x4.add(c31, v128.load(at, 16));
+    }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
       const ceiling = f32x4.splat(high);
@@ -94,7 +108,7 @@ export function tiles_4x8(
 export function tiles_4x4(
   c: usize, cRow: usize, i: i32, count: i32, start: usize, startRow: usize,
   a: usize, aRow: usize, aStep: usize, list: usize,
-  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, low: f32, high: f32,
+  panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
   for (const last = i + count - 1; i <= last; i += 4) {
     let a0 = row(a, aRow, list, i);
@@ -132,6 +146,16 @@ export function tiles_4x4(
       a3 += aJump;
       b += bJump;
     }
+    if (add) {
+      let at = c;
+      c0 = f32x4.add(c0, v128.load(at));
+      at += cRow;
+      c1 = f32x4.add(c1, v128.load(at));
+      at += cRow;
+      c2 = f32x4.add(c2, v128.load(at));
+      at += cRow;
+      c3 = f32x4.add(c3, v128.load(at));
+    }
     if (low > -Infinity) {
       const floor = f32x4.splat(low);
       const ceiling = f32x4.splat(high);
@@ -149,4 +173,39 @@ export function tiles_4x4(
     v128.store(c, c3);
     c += cRow;
   }
+}
+
+/** One row of a tile, with SIMD: c[TILE_COLUMNS] = clip(start + one row of a times a panel of b). */
+// biome-ignore format: one matrix a line
+export function tile_of_one(
+  c: usize, start: usize, a: usize, aStep: usize,
+  b: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
+): void {
+  let c0 = v128.load(start);
+  let c1 = v128.load(start, 16);
+  while (true) {
+    let k = steps;
+    do {
+      const s = v128.load32_splat(a);
+      c0 = Lanes.mulAdd<v128>(c0, s, v128.load(b));
+      c1 = Lanes.mulAdd<v128>(c1, s, v128.load(b, 16));
+      a += aStep;
+      b += bRow;
+    } while (--k);
+    if (--runs == 0) break;
+    a += aJump;
+    b += bJump;
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c));
+    c1 = f32x4.add(c1, v128.load(c, 16));
+  }
+  if (low > -Infinity) {
+    const floor = f32x4.splat(low);
+    const ceiling = f32x4.splat(high);
+    c0 = f32x4.pmin(f32x4.pmax(c0, floor), ceiling);
+    c1 = f32x4.pmin(f32x4.pmax(c1, floor), ceiling);
+  }
+  v128.store(c, c0);
+  v128.store(c, c1, 16);
 }

@@ -84,14 +84,6 @@ function copy_runs(to: usize, toStep: usize, from: usize, fromStep: usize, float
     } else if (k >= 32) {
       memory.copy(u, v, (<usize>k) << 2);
     } else {
-      for (; k >= 4; k -= 4) {
-        store<f32>(u, load<f32>(v));
-        store<f32>(u, load<f32>(v, 4), 4);
-        store<f32>(u, load<f32>(v, 8), 8);
-        store<f32>(u, load<f32>(v, 12), 12);
-        u += 16;
-        v += 16;
-      }
       for (; k > 0; k--) {
         store<f32>(u, load<f32>(v));
         u += 4;
@@ -109,15 +101,8 @@ function add_runs(to: usize, toStep: usize, from: usize, fromStep: usize, floats
     let u = to;
     let v = from;
     let k = floats;
-    for (; k >= 4; k -= 4) {
-      if (ASC_FEATURE_SIMD) {
-        v128.store(u, f32x4.add(v128.load(u), v128.load(v)));
-      } else {
-        store<f32>(u, load<f32>(u) + load<f32>(v));
-        store<f32>(u, load<f32>(u, 4) + load<f32>(v, 4), 4);
-        store<f32>(u, load<f32>(u, 8) + load<f32>(v, 8), 8);
-        store<f32>(u, load<f32>(u, 12) + load<f32>(v, 12), 12);
-      }
+    for (; ASC_FEATURE_SIMD && k >= 4; k -= 4) {
+      v128.store(u, f32x4.add(v128.load(u), v128.load(v)));
       u += 16;
       v += 16;
     }

@@ -17,6 +17,7 @@ export async function speedInPage(browser, origin, network, { rounds, iterations
   // What each tfjs answers is looked at before anything is timed; this warms all of them up too.
   await call('own', 'page', { ...TRAINING, iterations });
   await call('own', 'thread', { ...TRAINING, iterations });
+  await call('own', 'threads', { ...TRAINING, iterations });
   const expected = (await call('own', 'page', { ...TRAINING, iterations: 2 })).loss;
   const peers = [];
   for (const { backend, problem } of backends) {
@@ -30,10 +31,10 @@ export async function speedInPage(browser, origin, network, { rounds, iterations
     Object.assign(peer, { iterations: Math.max(2, Math.min(iterations, affordable)), rounds: [] });
   }
 
-  const usual = { page: [], thread: [] };
-  const own = { page: [], thread: [] };
+  const usual = { page: [], thread: [], threads: [] };
+  const own = { page: [], thread: [], threads: [] };
   for (let round = 0; round < rounds; round++) {
-    for (const where of ['page', 'thread']) {
+    for (const where of ['page', 'thread', 'threads']) {
       own[where].push((await call('own', where, { ...TRAINING, iterations })).totalMs);
       const { totalMs, memory, macs, patch, binary } = await call('usual', where);
       usual[where].push({ totalMs, memory, macs, patch, binary });
@@ -42,8 +43,9 @@ export async function speedInPage(browser, origin, network, { rounds, iterations
       if (peer.problem) continue;
       await turn(call, peer, round);
       const { backend, form, rounds: done } = peer;
-      const { tfjs, tinytrain } = done.at(-1);
-      say(`  ${backend} ${form}: ${Math.round(tfjs.totalMs)} ms, tinytrain ${Math.round(tinytrain.totalMs)} ms`);
+      const { tfjs, tinytrain, threads } = done.at(-1);
+      const [its, ours, shared] = [tfjs, tinytrain, threads].map(({ totalMs }) => Math.round(totalMs));
+      say(`  ${backend} ${form}: ${its} ms, tinytrain ${ours} ms, in a thread a core ${shared} ms`);
     }
   }
   await tab.close();
@@ -62,27 +64,31 @@ async function check(call, backend, form, expected) {
   return peer;
 }
 
-/** One round of one tfjs: tinytrain and it, the one that begins in turn. */
+/** One round of one tfjs: it and tinytrain, in one thread and in one a core; who begins, in turn. */
 async function turn(call, peer, round) {
   const options = { ...TRAINING, iterations: peer.iterations };
   const run = {
     tfjs: () => call('peer', peer.backend, peer.form, options),
     tinytrain: () => call('own', 'page', options),
+    threads: () => call('own', 'threads', options),
   };
-  const order = round % 2 ? ['tfjs', 'tinytrain'] : ['tinytrain', 'tfjs'];
+  const order = round % 2 ? ['tfjs', 'threads', 'tinytrain'] : ['tinytrain', 'threads', 'tfjs'];
   const done = {};
   for (const name of order) done[name] = await run[name]();
-  const { tfjs, tinytrain } = done;
+  const { tfjs, tinytrain, threads } = done;
   const apart = Math.abs(tfjs.loss.at(-1) - tinytrain.loss.at(-1));
   if (!(apart <= LOSS_TOLERANCE * tinytrain.loss[0])) {
     throw new Error(
       `bench:browser: after ${peer.iterations} iterations the loss is ${tinytrain.loss.at(-1)}, that of tfjs ${peer.backend} ${tfjs.loss.at(-1)}`,
     );
   }
+  if (threads.loss.join() !== tinytrain.loss.join()) throw new Error('bench:browser: threads give another loss');
   peer.rounds.push({
     tfjs: { totalMs: tfjs.totalMs, prefixMs: tfjs.prefixMs },
     tinytrain: { totalMs: tinytrain.totalMs },
+    threads: { totalMs: threads.totalMs },
     ratio: tfjs.totalMs / tinytrain.totalMs,
+    ratioOfThreads: tfjs.totalMs / threads.totalMs,
     loss: { tfjs: tfjs.loss, tinytrain: tinytrain.loss },
   });
 }

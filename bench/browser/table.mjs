@@ -41,7 +41,7 @@ function speed(timed) {
   const rows = timed.flatMap(({ browser, network }) =>
     network.peers.map((peer) => {
       const name = [nameOf(browser), network.name, peer.backend, GRADIENTS[peer.form] ?? ''];
-      if (peer.problem) return [...name, '', `cannot: ${peer.problem}`, '', '', ''];
+      if (peer.problem) return [...name, '', `cannot: ${peer.problem}`, '', '', '', '', ''];
       const { rounds, iterations, features } = peer;
       const of = (who) => rounds.map((round) => round[who].totalMs);
       const losses = rounds.flatMap(({ loss }) => loss.tinytrain.map((value, i) => Math.abs(value - loss.tfjs[i])));
@@ -51,6 +51,8 @@ function speed(timed) {
         times(of('tfjs')),
         times(of('tinytrain')),
         ratios(rounds.map(({ ratio }) => ratio)),
+        times(of('threads')),
+        ratios(rounds.map(({ ratioOfThreads }) => ratioOfThreads)),
         `${features.toExponential(0)}, ${Math.max(...losses).toExponential(0)}`,
       ];
     }),
@@ -62,7 +64,9 @@ function speed(timed) {
     'gradients',
     'iterations',
     'tfjs',
-    'tinytrain',
+    'tinytrain, one thread',
+    'times faster',
+    'tinytrain, a thread a core',
     'times faster',
     'differ by',
   ];
@@ -73,13 +77,24 @@ function usual(timed) {
   const rows = timed.map(({ browser, network }) => [
     nameOf(browser),
     network.name,
+    times(network.usual.threads.map(({ totalMs }) => totalMs)),
     times(network.usual.thread.map(({ totalMs }) => totalMs)),
     times(network.usual.page.map(({ totalMs }) => totalMs)),
+    times(network.own.threads),
     times(network.own.thread),
     times(network.own.page),
   ]);
   return table(
-    ['browser', 'network', 'default, worker', 'default, page', 'last blocks, worker', 'last blocks, page'],
+    [
+      'browser',
+      'network',
+      'default, a worker a core',
+      'default, worker',
+      'default, page',
+      'last blocks, a worker a core',
+      'last blocks, worker',
+      'last blocks, page',
+    ],
     2,
     rows,
   );

@@ -40,14 +40,15 @@ static int32_t give_slice(void *user, uint32_t offset, void *to, uint32_t bytes)
 }
 
 /* A sample as the network reads it: the same floats as src/image.ts makes, by the table that it made. */
-static int32_t give_sample(void *user, int32_t index, void *to, uint32_t bytes)
+static int32_t give_sample(void *user, int32_t index, uint32_t offset, void *to, uint32_t bytes)
 {
     (void)user;
-    if (index < 0 || index >= run.images->count - run.first || bytes != job.image_bytes * sizeof(float))
+    uint32_t first = offset / sizeof(float), count = bytes / sizeof(float);
+    if (index < 0 || index >= run.images->count - run.first || first > job.image_bytes || count > job.image_bytes - first)
         return TT_HOST_DATA;
-    const uint8_t *pixels = run.images->pixels + (size_t)(run.first + index) * job.image_bytes;
-    uint32_t channel = 0;
-    for (uint32_t i = 0; i < job.image_bytes; i++) {
+    const uint8_t *pixels = run.images->pixels + (size_t)(run.first + index) * job.image_bytes + first;
+    uint32_t channel = first % job.channels;
+    for (uint32_t i = 0; i < count; i++) {
         memcpy((uint8_t *)to + i * sizeof(float), &job.values[pixels[i] * job.channels + channel], sizeof(float));
         channel = channel + 1 == job.channels ? 0 : channel + 1;
     }

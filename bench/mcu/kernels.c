@@ -23,7 +23,7 @@ static _Noreturn void die(const char *what, const char *why)
 /* Calls an export and gives its result. */
 static uint32_t call(const char *name, int count, const uint32_t *arguments)
 {
-    uint32_t cells[8];
+    uint32_t cells[12];
     memcpy(cells, arguments, (size_t)count * sizeof *cells);
     wasm_function_inst_t function = wasm_runtime_lookup_function(instance, name);
     if (!function)
@@ -64,7 +64,7 @@ static void run(const struct kernel_case *c, uint32_t base)
         list[i] = (uint16_t)(i * 8 + i % 8);
     if (c->scratch && call(c->scratch, 1, &at[GEOMETRY]) > SCRATCH_BYTES)
         die(c->name, "the scratch is too small");
-    uint32_t cells[8];
+    uint32_t cells[12];
     for (int i = 0; i < c->count; i++)
         cells[i] = c->arguments[i] >= 0 ? (uint32_t)c->arguments[i] : c->arguments[i] == SCRATCH ? top : at[-1 - c->arguments[i]];
     wasm_function_inst_t function = wasm_runtime_lookup_function(instance, c->export);

@@ -38,7 +38,7 @@ const LAYERS = [
   ['linear', 1, 160, 10, 1, 1],
   ['linear', 1, 640, 64, 1, 1],
 ];
-const TENSORS = ['geometry', 'x', 'w', 'b', 'y', 'dy', 'dx', 'dw', 'list'];
+const TENSORS = ['geometry', 'x', 'w', 'b', 'y', 'dy', 'dx', 'dw', 'list', 'scales', 'quantised'];
 const SCRATCH_BYTES = 256 << 10;
 const ARENA_BYTES = 2 << 20;
 const SECONDS = 300;
@@ -59,6 +59,8 @@ function casesOf([kind, size, inC, outC, kernel, stride]) {
     dx: size * size * inC,
     dw: outC * fan,
     list: eighth,
+    scales: outC,
+    quantised: 8,
   };
   const geometry = [size, size, inC, out, out, outC, kernel, kernel, stride, stride, pad, pad, pad, pad, 0];
   const scratch = kind === 'depthwise' ? [] : ['scratch'];
@@ -75,14 +77,20 @@ function casesOf([kind, size, inC, outC, kernel, stride]) {
     macs: macs * share,
     values,
   });
+  // Any bytes are int8 numbers, and how many instructions they take does not depend on them.
+  const dense = kind === 'pointwise' || kind === 'linear';
+  const int8 = ['y', 'x', 'w', 'b', 'scales', 'scratch', 'geometry', 'quantised'];
   return [
+    dense
+      ? { ...make('int8', '', 'y', [...int8, fan]), export: 'int8_dense', scratch: 'int8_scratch' }
+      : { ...make('int8', '', 'y', int8), export: `int8_${kind}`, scratch: `int8_${kind}_scratch` },
     make('forward', 'forward', 'y', ['y', 'x', 'w', 'b', ...scratch, 'geometry']),
     make('dX', 'backward_input', 'dx', ['dx', 'dy', 'w', ...scratch, 'geometry', 0]),
     make('dW', 'backward_weight', 'dw', ['dw', 'dy', 'x', ...scratch, 'geometry', 0, outC]),
     make('dW 1/8', 'backward_weight', 'dw', ['dw', 'dy', 'x', ...scratch, 'geometry', 'list', eighth], eighth / outC),
   ];
 }
-const SEEDS = { x: 1, w: 2, b: 5, dy: 3 };
+const SEEDS = { x: 1, w: 2, b: 5, dy: 3, scales: 7, quantised: 9 };
 
 /** Where a kernel takes a slice of the output channels (first, count), a case gives it all of them. */
 function withSlice(c, exports) {
@@ -110,7 +118,7 @@ struct kernel_case {
     int32_t geometry[16];
     struct { uint32_t words, seed; } tensors[TENSORS];
     int count;
-    int32_t arguments[8];
+    int32_t arguments[12];
     int output;
 };
 static const struct kernel_case kernel_cases[] = {

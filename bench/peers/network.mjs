@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { macs } from '../../dist/model/model.js';
-import { writeModel } from '../../dist/model/ttm.js';
+import { writeModel } from '../../dist/model/write.js';
 import { Random } from '../../dist/random.js';
 
 export const CLASSES = 10;

@@ -229,10 +229,13 @@ static bool is_key(const struct tt_control *c, int32_t key)
     return (uint64_t)key / (uint32_t)c->stored_values / ((uint64_t)c->variants + 1) < (uint32_t)c->samples;
 }
 
-/* Has the caller write a sample, and checks its values: what they would do to the weights shows late, or never. */
-static int32_t sample(const struct tt_caller *caller, int32_t index, uint8_t *to, uint32_t bytes)
+/* Has the caller write what is asked for of a sample, and checks its values: what they would do to the weights shows late, or never. */
+static int32_t sample(const struct tt_caller *caller, const struct tt_control *c, uint8_t *to)
 {
-    int32_t status = caller->sample(caller->user, index, to, bytes);
+    uint32_t bytes = c->io_bytes;
+    if (!bytes || (bytes | c->io_offset) % sizeof(float))
+        return TT_ADDRESS;
+    int32_t status = caller->sample(caller->user, c->io_index, c->io_offset, to, bytes);
     for (uint32_t at = 0, value; at + sizeof value <= bytes && !status; at += sizeof value) {
         memcpy(&value, to + at, sizeof value);
         if ((value & 0x7f800000) == 0x7f800000)
@@ -259,7 +262,7 @@ static int32_t answer(struct tt_engine *engine, int32_t wanted)
     if (wanted == TT_SLICE)
         return caller->slice(caller->user, (uint32_t)c->io_index, at, c->io_bytes);
     if (wanted == TT_SAMPLE)
-        return sample(caller, c->io_index, at, c->io_bytes);
+        return sample(caller, c, at);
     if (!is_key(c, c->io_index))
         return TT_ADDRESS;
     if (wanted == TT_STORE)

@@ -67,13 +67,16 @@ struct tt_control {
     int32_t layer_count, op_count, feature_count;
     uint32_t labels_pointer, prototypes_pointer, features_pointer, scores_pointer, ram_budget;
     int32_t recompute, stored_values;
-    uint32_t static_bytes, plan_low, plan_high, checksum, inference_bytes, least_ram, free_pointer, name_bytes;
+    uint32_t static_bytes, plan_low, plan_high, checksum, inference_bytes, least_ram, free_pointer, name_bytes, step_code;
+    int32_t step_operator;
+    uint32_t io_offset;
 };
 _Static_assert(offsetof(struct tt_control, compute_budget) == 48, "control block");
 _Static_assert(offsetof(struct tt_control, backward_macs) == 104, "control block");
 _Static_assert(offsetof(struct tt_control, least_macs) == 136, "control block");
 _Static_assert(offsetof(struct tt_control, ram_budget) == 184, "control block");
 _Static_assert(offsetof(struct tt_control, name_bytes) == 224, "control block");
+_Static_assert(offsetof(struct tt_control, io_offset) == 236, "control block");
 
 /* A layer in the engine's table (assembly/engine/arena.ts). */
 struct tt_layer {
@@ -94,8 +97,11 @@ struct tt_caller {
     void *user;
     /* Writes `bytes` bytes of the model file, from `offset` on, to `to`. */
     int32_t (*slice)(void *user, uint32_t offset, void *to, uint32_t bytes);
-    /* Writes the preprocessed tensor of a sample, NHWC floats, `bytes` bytes, to `to`. TT_JOB_EMBED asks for sample 0. */
-    int32_t (*sample)(void *user, int32_t index, void *to, uint32_t bytes);
+    /*
+     * Writes `bytes` bytes of the preprocessed tensor of a sample, NHWC floats, from byte `offset` on, to `to`: all of it,
+     * or, for an int8 model, whole floats piece by piece. TT_JOB_EMBED asks for sample 0.
+     */
+    int32_t (*sample)(void *user, int32_t index, uint32_t offset, void *to, uint32_t bytes);
     /* Keeps a block under a key until `forget`; a key may be stored again. */
     int32_t (*store)(void *user, int32_t key, const void *bytes, uint32_t size);
     /* Writes the block that was stored under a key, which had `size` bytes, to `to`. */

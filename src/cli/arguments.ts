@@ -150,6 +150,8 @@ export function trainingOptions(command: Command): Command {
   return iterationOptions(command)
     .addOption(choice('--optimizer <name>', optimizers, OPTIMIZERS))
     .option('--lr <x>', `default: ${each.map((m) => `${m} ${TRAINING[m].lr}`).join(', ')}`, positiveNumber('lr'))
+    .option('--workers <n>', 'threads that share the samples of an iteration', wholeNumber('workers', 1, 64), 1)
+    .option('--no-guard', 'keep an adaptation even if it makes things worse on held-back views of the samples')
     .option('--save <out.ttd>', 'write the patch')
     .option('--report <out.html>', 'write a report with pictures');
 }
@@ -174,6 +176,8 @@ export interface AdaptArgs extends SelectArgs {
   variants?: number;
   optimizer?: OptimizerName;
   lr?: number;
+  workers: number;
+  guard: boolean;
   save?: string;
   report?: string;
 }

@@ -1,4 +1,4 @@
-import type { Engine, ModelOptions, Session } from '../node/engine.js';
+import type { AnySession, Engine, ModelOptions, Session } from '../node/engine.js';
 import type { BinaryChoice } from '../types.js';
 import type { Context, ImportOnnx } from './context.js';
 
@@ -29,13 +29,25 @@ export const modelOptions = ({ binary, mean, std, features }: ModelArgs): ModelO
   features,
 });
 
+/** Loads what `--model` names; an error says which model it is about. */
+export async function aboutModel<T>(model: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.includes(model) ? error : new Error(`${model}: ${message}`, { cause: error });
+  }
+}
+
 /** Loads the model that `--model` names: an embedded one, or a .ttm or .onnx file. */
 export async function loadModel(context: Context, args: ModelArgs): Promise<Session> {
   const engine = await context.engine();
-  try {
-    return await engine.load(args.model, modelOptions(args));
-  } catch (error) {
-    const { message } = error as Error;
-    throw message.includes(args.model) ? error : new Error(`${args.model}: ${message}`, { cause: error });
-  }
+  return aboutModel(args.model, () => engine.load(args.model, modelOptions(args)));
+}
+
+/** The same in `workers` threads that share the samples of an iteration. */
+export async function loadInThreads(context: Context, args: ModelArgs, workers: number): Promise<AnySession> {
+  if (workers === 1) return loadModel(context, args);
+  const { TinyTrain } = await import('../node/worker.js');
+  return aboutModel(args.model, () => TinyTrain.load(args.model, { ...modelOptions(args), workers }));
 }

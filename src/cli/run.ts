@@ -8,6 +8,8 @@ import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerImport } from './commands/import.js';
 import { registerInspect } from './commands/inspect.js';
+import { registerMetatrain } from './commands/metatrain.js';
+import { registerQuantize } from './commands/quantize.js';
 import { registerSelect } from './commands/select.js';
 import type { Context } from './context.js';
 
@@ -28,11 +30,13 @@ function createProgram(context: Context): Command {
   for (const register of [
     registerDemo,
     registerImport,
+    registerQuantize,
     registerInspect,
     registerSelect,
     registerAdapt,
     registerClassify,
     registerEvaluate,
+    registerMetatrain,
     registerBench,
   ]) {
     register(program, context);

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { Session } from '../node/engine.js';
+import type { AnySession } from '../node/engine.js';
 import { readJson, writeAtomic } from '../node/files.js';
 import { parseSelection } from '../options.js';
 import { selectionOf } from '../selection.js';
@@ -27,7 +27,7 @@ export async function writeSelection(path: string, report: SelectReport): Promis
 }
 
 /** The package's own static selection for a model: by checksum, or at least by the names of its layers. */
-async function packagedSelection(session: Session, root: URL): Promise<Selection> {
+async function packagedSelection(session: AnySession, root: URL): Promise<Selection> {
   const { name, checksum } = session.model;
   const url = new URL(`selections/${encodeURIComponent(name)}.json`, root);
   let value: unknown;
@@ -39,7 +39,7 @@ async function packagedSelection(session: Session, root: URL): Promise<Selection
     );
   }
   const selection = parseSelection(value);
-  const names = new Set(session.inspect().layers.map((layer) => layer.name));
+  const names = new Set((await session.inspect()).layers.map((layer) => layer.name));
   const fits = (value as { checksum?: string }).checksum === checksum;
   if (!fits && !Object.keys(selection.layers).every((layer) => names.has(layer))) {
     throw new Error(
@@ -53,7 +53,7 @@ async function packagedSelection(session: Session, root: URL): Promise<Selection
 export async function chooseSelection(
   method: Method,
   given: Selection | undefined,
-  session: Session,
+  session: AnySession,
   root: URL,
 ): Promise<Selection | undefined> {
   if (given || method !== 'sparseupdate') return given;

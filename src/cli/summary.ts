@@ -3,7 +3,7 @@ import type { AdaptReport, SelectReport } from '../types.js';
 import { figure, percent, table } from './format.js';
 
 const LABEL = 10;
-const line = (label: string, text: string) => `${label.padEnd(LABEL)}${text}\n`;
+export const line = (label: string, text: string) => `${label.padEnd(LABEL)}${text}\n`;
 
 export function modelLine(model: SelectReport['model']): string {
   const [h, w, c] = model.input;
@@ -71,6 +71,12 @@ export function selectSummary(report: SelectReport): string {
   );
 }
 
+/** Why an adaptation was given up, and what there is instead. */
+export function fallbackText({ guard }: AdaptReport): string {
+  const [before, after] = [guard!.before, guard!.after].map((x) => x.toFixed(2));
+  return `adapting was given up: held-back views of the samples got harder to tell apart (margin ${before} to ${after}); the patch holds prototypes of the network as it was`;
+}
+
 /** What `adapt` prints. `saved` is where the patch was written. */
 export function adaptSummary(report: AdaptReport, saved?: string): string {
   const { loss, time, patch } = report;
@@ -82,6 +88,7 @@ export function adaptSummary(report: AdaptReport, saved?: string): string {
     head(report) +
     budgets(report) +
     line('loss', ends) +
+    (report.fallback ? line('given up', fallbackText(report)) : '') +
     line(
       'time',
       `${duration(time.totalMs)} (Fisher pass ${duration(time.fisherMs)}, training ${duration(time.trainMs)}), ${report.binary} binary`,

@@ -1,4 +1,13 @@
-import { type Model, OPERATOR_KINDS, type Operator, type Shape, shapeText, sizeOf } from './model.js';
+import {
+  type Model,
+  OPERATOR_KINDS,
+  type Operator,
+  type Quantisation,
+  quantisationOf,
+  type Shape,
+  shapeText,
+  sizeOf,
+} from './model.js';
 
 /** Most operators of a model. */
 export const MAX_OPERATORS = 4096;
@@ -6,6 +15,8 @@ export const MAX_OPERATORS = 4096;
 export const MAX_DIMENSION = 65535;
 /** Most values of one image or activation, and weights of one operator: 1 GiB of floats. */
 export const MAX_VALUES = 2 ** 28;
+/** Most int8 weights of one output channel: sums of their products fit in 31 bits. */
+export const MAX_INT8_ROW = 2 ** 16;
 
 const isDimension = (n: number) => Number.isInteger(n) && n >= 1 && n <= MAX_DIMENSION;
 
@@ -72,7 +83,31 @@ export function operatorProblem(operator: Operator): string | undefined {
   }
   const biases = weights > 0 ? operator.out[2] : 0;
   if ((operator.bias?.length ?? 0) !== biases) return `has ${operator.bias?.length ?? 0} biases, expected ${biases}`;
+  if (operator.int8) return int8Problem(operator);
+  if (operator.weights instanceof Int8Array || operator.bias instanceof Int32Array) return 'has integers for floats';
   if (!isFinite32(operator.weights) || !isFinite32(operator.bias)) return 'has a weight or bias that is not finite';
+  return undefined;
+}
+
+/** What is wrong with the types and scales of an int8 operator, or undefined. */
+function int8Problem({ int8, weights, bias, out }: Operator): string | undefined {
+  const { scales } = int8!;
+  const problem = quantisationProblem(int8!);
+  if (problem) return problem;
+  if ((scales?.length ?? 0) !== (weights ? out[2] : 0)) {
+    return `has ${scales?.length ?? 0} scales of weights, expected ${weights ? out[2] : 0}`;
+  }
+  if (!weights || !scales) return undefined;
+  if (!(weights instanceof Int8Array) || !(bias instanceof Int32Array)) return 'has floats for integers';
+  if (!scales.every((scale) => scale > 0 && Number.isFinite(scale)))
+    return 'has a scale of weights that is not above 0';
+  if (weights.length / out[2] > MAX_INT8_ROW) return `has more than ${MAX_INT8_ROW} int8 weights a channel`;
+  return undefined;
+}
+
+function quantisationProblem({ scale, zero }: Quantisation): string | undefined {
+  if (!(Math.fround(scale) > 0 && Number.isFinite(Math.fround(scale)))) return `scale ${scale} is not above 0`;
+  if (!(Number.isInteger(zero) && zero >= -128 && zero <= 127)) return `zero point ${zero} is not from -128 to 127`;
   return undefined;
 }
 
@@ -89,8 +124,8 @@ function windowlessProblem({ op, in: from, out: to, kernel }: Operator): string 
   return undefined;
 }
 
-function isFinite32(values: Float32Array | null): boolean {
-  return values === null || values.every(Number.isFinite);
+function isFinite32(values: Operator['weights'] | Operator['bias']): boolean {
+  return values === null || (values as Float32Array).every(Number.isFinite);
 }
 
 /** What is wrong with a model, naming the operator, or undefined. */
@@ -105,6 +140,8 @@ export function modelProblem(model: Model): string | undefined {
   if (!model.std.every((s) => Number.isFinite(Math.fround(s)) && Math.fround(s) > 0)) {
     return `standard deviation ${model.std.join(', ')} is not above 0`;
   }
+  const image = model.image && quantisationProblem(model.image);
+  if (image) return `image: ${image}`;
   const { operators } = model;
   if (operators.length < 1 || operators.length > MAX_OPERATORS) {
     return `has ${operators.length} operators, expected 1 to ${MAX_OPERATORS}`;
@@ -130,6 +167,11 @@ function inputProblem(model: Model, i: number): string | undefined {
     if (shape.some((n, axis) => n !== operator.in[axis])) {
       return `expects an input of ${shapeText(operator.in)}, value ${value} is ${shapeText(shape)}`;
     }
+    if (!operator.int8) continue;
+    const from = quantisationOf(model, value);
+    if (!from) return `is int8, its input, value ${value}, is not`;
+    const same = from.scale === operator.int8.scale && from.zero === operator.int8.zero;
+    if (operator.op === 'maxPooling' && !same) return 'max pooling keeps the scale and zero point of its input';
   }
   return undefined;
 }

@@ -14,6 +14,17 @@ export const OPERATOR_KINDS = [
 
 export type OperatorKind = (typeof OPERATOR_KINDS)[number];
 
+/** How a value of 8 bits is read: real value = (q - zero) * scale, with q and zero from -128 to 127. */
+export interface Quantisation {
+  scale: number;
+  zero: number;
+}
+
+/** An int8 operator: the quantisation of its output and, of a layer, the scale of each output channel's weights. */
+export interface Int8 extends Quantisation {
+  scales: Float32Array | null;
+}
+
 /** One operator of a model; operator i of a model produces value i + 1. */
 export interface Operator {
   op: OperatorKind;
@@ -32,9 +43,11 @@ export interface Operator {
   limit: number | null;
   /** Average pooling divides by the whole window, padding included; else by the taps inside. */
   wholeWindow: boolean;
-  /** In the order of docs/formats.md; null for an operator without weights. */
-  weights: Float32Array | null;
-  bias: Float32Array | null;
+  /** In the order of docs/formats.md; null for an operator without weights. Floats, or int8 with biases of 32 bits. */
+  weights: Float32Array | Int8Array | null;
+  bias: Float32Array | Int32Array | null;
+  /** Of an int8 operator. */
+  int8?: Int8;
 }
 
 /** A model as plain data: what a `.ttm` file holds. */
@@ -44,6 +57,8 @@ export interface Model {
   /** One value a channel, on the scale where a pixel is 0 to 1; empty for more than 4 channels. */
   mean: number[];
   std: number[];
+  /** How the preprocessed image is quantised, where an int8 operator reads it. */
+  image?: Quantisation;
   /** In execution order; the output of the last one is the feature vector. */
   operators: Operator[];
 }
@@ -51,6 +66,11 @@ export interface Model {
 /** The operators with weights, each with its index among the layers. */
 export function layersOf(model: Model): Operator[] {
   return model.operators.filter((operator) => operator.weights !== null);
+}
+
+/** Quantisation of a value, undefined for one of floats. */
+export function quantisationOf(model: Model, value: number): Quantisation | undefined {
+  return value === 0 ? model.image : model.operators[value - 1]?.int8;
 }
 
 /** Weights and biases of an operator. */

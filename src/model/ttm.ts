@@ -2,68 +2,15 @@ import { crc32 } from '../crc32.js';
 import { MAX_OPERATORS, modelProblem } from './check.js';
 import { type Model, OPERATOR_KINDS, type Operator, type Shape } from './model.js';
 
-const MAGIC = 0x314d5454; // TTM1
-const HEADER = 128;
-const RECORD = 128;
-const NONE = 0xffffffff;
+export const MAGIC = 0x314d5454; // TTM1
+export const HEADER = 128;
+export const RECORD = 128;
+export const NONE = 0xffffffff;
 
-const align16 = (n: number) => Math.ceil(n / 16) * 16;
+/** Kinds of arrays that a file holds. */
+type Values = typeof Float32Array | typeof Int32Array | typeof Int8Array;
 
-/** Writes a model as a `.ttm` file (docs/formats.md). The model is checked; a problem is one Error that names the operator. */
-export function writeModel(model: Model): Uint8Array {
-  const problem = modelProblem(model);
-  if (problem) throw new Error(`model ${model.name}: ${problem}`);
-  const encoder = new TextEncoder();
-  const names = [model.name, ...model.operators.map((operator) => operator.name)].map((name) => encoder.encode(name));
-  const namesOffset = HEADER + RECORD * model.operators.length;
-  const namesBytes = names.reduce((sum, name) => sum + name.length, 0);
-  const weightsOffset = align16(namesOffset + namesBytes);
-  let fileBytes = weightsOffset;
-  for (const { weights, bias } of model.operators) {
-    fileBytes += align16((weights?.length ?? 0) * 4) + align16((bias?.length ?? 0) * 4);
-  }
-  if (fileBytes > NONE) throw new Error(`model ${model.name}: ${fileBytes} bytes do not fit in a file of 4 GiB`);
-
-  const file = new Uint8Array(fileBytes);
-  const view = new DataView(file.buffer);
-  const u32 = (offset: number, ...values: number[]) => {
-    for (const [i, value] of values.entries()) view.setUint32(offset + 4 * i, value, true);
-  };
-  u32(0, MAGIC, 1, fileBytes);
-  const layerCount = model.operators.filter((operator) => operator.weights).length;
-  u32(16, model.operators.length, layerCount, namesOffset, namesBytes, weightsOffset, fileBytes - weightsOffset);
-  u32(40, ...model.input, 0, names[0]!.length, 0);
-  for (let channel = 0; channel < 4; channel++) {
-    view.setFloat32(64 + 4 * channel, model.mean[channel] ?? 0, true);
-    view.setFloat32(80 + 4 * channel, model.std[channel] ?? 1, true);
-  }
-
-  file.set(names[0]!, namesOffset);
-  let nameAt = names[0]!.length;
-  let weightsAt = weightsOffset;
-  let layer = 0;
-  const floats = (values: Float32Array | null): [offset: number, count: number] => {
-    if (!values) return [0, 0];
-    const at = weightsAt;
-    new Float32Array(file.buffer, at, values.length).set(values);
-    weightsAt += align16(values.length * 4);
-    return [at, values.length];
-  };
-  for (const [i, operator] of model.operators.entries()) {
-    const at = HEADER + RECORD * i;
-    const name = names[i + 1]!;
-    u32(at, ...operator.in, ...operator.out, ...operator.kernel, ...operator.stride, ...operator.padding);
-    u32(at + 56, operator.limit === null ? 0 : 1);
-    view.setFloat32(at + 60, operator.limit ?? Number.POSITIVE_INFINITY, true);
-    u32(at + 64, OPERATOR_KINDS.indexOf(operator.op) + 1, operator.input, operator.second ?? NONE);
-    u32(at + 76, operator.wholeWindow ? 1 : 0, ...floats(operator.weights), ...floats(operator.bias));
-    u32(at + 96, nameAt, name.length, operator.weights ? layer++ : NONE);
-    file.set(name, namesOffset + nameAt);
-    nameAt += name.length;
-  }
-  u32(12, crc32(file, 16));
-  return file;
-}
+export const align16 = (n: number) => Math.ceil(n / 16) * 16;
 
 /** An operator as it lies in a file. */
 export interface StoredOperator extends Operator {
@@ -96,7 +43,8 @@ export function readModel(bytes: Uint8Array): StoredModel {
   const u32 = (offset: number) => view.getUint32(offset, true);
   if (bytes.length < 4 || u32(0) !== MAGIC) fail('it does not begin with TTM1');
   if (bytes.length < HEADER) fail(`${bytes.length} bytes are less than a header, the file is truncated`);
-  if (u32(4) !== 1) fail(`version ${u32(4)} is unknown, expected 1`);
+  const version = u32(4);
+  if (version !== 1 && version !== 2) fail(`version ${version} is unknown, expected 1, or 2 for int8`);
   const fileBytes = u32(8);
   if (fileBytes !== bytes.length) fail(`it has ${bytes.length} bytes, its header says ${fileBytes}`);
   if (fileBytes % 16 !== 0) fail(`its size, ${fileBytes} bytes, is no multiple of 16`);
@@ -127,17 +75,17 @@ export function readModel(bytes: Uint8Array): StoredModel {
       return fail('a name is not UTF-8');
     }
   };
-  const floats = (at: number, what: string): Float32Array | null => {
-    const offset = u32(at);
-    const count = u32(at + 4);
+  const values = <T extends Values>(type: T, offset: number, count: number, what: string): InstanceType<T> | null => {
     if (offset === 0 && count === 0) return null;
-    if (offset % 16 !== 0 || offset < weightsOffset || count === 0 || offset + 4 * count > fileBytes) {
+    const end = offset + type.BYTES_PER_ELEMENT * count;
+    if (offset % 16 !== 0 || offset < weightsOffset || count === 0 || end > fileBytes) {
       fail(`${what} lie outside the block of weights`);
     }
     const start = bytes.byteOffset + offset;
-    if (start % 4 === 0) return new Float32Array(bytes.buffer, start, count);
-    return new Float32Array(bytes.slice(offset, offset + 4 * count).buffer);
+    const view = start % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice(offset, end);
+    return new type(view.buffer as ArrayBuffer, view === bytes ? start : 0, count) as InstanceType<T>;
   };
+  const quantised = (at: number) => ({ scale: view.getFloat32(at, true), zero: view.getInt32(at + 4, true) });
   const numbers = (at: number, count: number) => Array.from({ length: count }, (_, i) => u32(at + 4 * i));
   const reals = (at: number, count: number) =>
     Array.from({ length: count }, (_, i) => view.getFloat32(at + 4 * i, true));
@@ -148,8 +96,13 @@ export function readModel(bytes: Uint8Array): StoredModel {
   const operators = Array.from({ length: opCount }, (_, i): StoredOperator => {
     const at = HEADER + RECORD * i;
     const name = text(at + 96);
-    const weights = floats(at + 80, `the weights of ${name}`);
-    const bias = floats(at + 88, `the biases of ${name}`);
+    if (u32(at + 108) >= version) fail(`${name}: type ${u32(at + 108)} is unknown`);
+    const isInt8 = u32(at + 108) === 1;
+    const weights = values(isInt8 ? Int8Array : Float32Array, u32(at + 80), u32(at + 84), `the weights of ${name}`);
+    const bias = values(isInt8 ? Int32Array : Float32Array, u32(at + 88), u32(at + 92), `the biases of ${name}`);
+    const scales = isInt8
+      ? values(Float32Array, u32(at + 112), weights ? u32(at + 92) : 0, `the scales of ${name}`)
+      : null;
     if (u32(at + 104) !== (weights ? layers++ : NONE)) fail(`${name}: its index among the layers is wrong`);
     if (u32(at + 56) > 1) fail(`${name}: activation ${u32(at + 56)} is unknown`);
     if (u32(at + 76) > 1) fail(`${name}: flags ${u32(at + 76)} are unknown`);
@@ -167,6 +120,7 @@ export function readModel(bytes: Uint8Array): StoredModel {
       wholeWindow: u32(at + 76) === 1,
       weights,
       bias,
+      ...(isInt8 && { int8: { ...quantised(at + 116), scales } }),
       weightsOffset: u32(at + 80),
       biasOffset: u32(at + 88),
     };
@@ -177,6 +131,7 @@ export function readModel(bytes: Uint8Array): StoredModel {
     input,
     mean: reals(64, channels),
     std: reals(80, channels),
+    ...(version === 2 && view.getUint32(96, true) !== 0 && { image: quantised(96) }),
     operators,
     checksum,
     fileBytes,

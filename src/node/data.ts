@@ -66,3 +66,13 @@ export async function readAll(data: DataSet, input: Input): Promise<Sample[]> {
   const which = data.classes.flatMap(({ files }, c) => files.map((_, image) => ({ class: c, image })));
   return readSamples(data, which, input);
 }
+
+/** At most `count` images, spread over the classes: the first of each, the second of each, and so on. */
+export async function readSpread(data: DataSet, count: number, input: Input): Promise<Sample[]> {
+  const which: SampleIndex[] = [];
+  const most = Math.max(...data.classes.map(({ files }) => files.length));
+  for (let image = 0; image < most && which.length < count; image++) {
+    for (const [c, { files }] of data.classes.entries()) if (image < files.length) which.push({ class: c, image });
+  }
+  return readSamples(data, which.slice(0, count), input);
+}

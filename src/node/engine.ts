@@ -1,6 +1,7 @@
 import type {
   AdaptOptions,
   AdaptReport,
+  Binary,
   Classification,
   ImageInput,
   InspectReport,
@@ -20,6 +21,7 @@ export interface Session {
     macs: number;
     features: number;
   };
+  readonly binary: Binary;
   inspect(): InspectReport;
   select(support: Sample[], options?: SelectOptions): Promise<SelectReport>;
   adapt(support: Sample[], options?: AdaptOptions): Promise<AdaptReport>;
@@ -30,6 +32,13 @@ export interface Session {
   apply(patch: Uint8Array): void;
   reset(): void;
 }
+
+/** A session that may run in threads of its own: what is immediate here is a promise there. */
+export type AnySession = {
+  [K in keyof Session]: Session[K] extends (...args: infer A) => infer R
+    ? (...args: A) => R | Promise<Awaited<R>>
+    : Session[K];
+};
 
 /** What `load` takes besides the model; `mean`, `std` and `features` are for ONNX files. */
 export interface ModelOptions extends LoadOptions {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { type EpisodeOptions, sampleEpisode } from '../episodes.js';
-import type { AdaptOptions } from '../types.js';
+import type { AdaptOptions, AdaptReport } from '../types.js';
 import { type DataSet, openData, readSamples } from './data.js';
 import type { Engine, ModelOptions, Session } from './engine.js';
 
@@ -31,6 +31,9 @@ export interface Job {
 
 /** What one method reached on one task. */
 export interface TaskResult {
+  /** Name and checksum of the model. */
+  model: string;
+  checksum: string;
   data: string;
   method: string;
   task: number;
@@ -44,6 +47,15 @@ export interface TaskResult {
   backwardMacs: number;
   /** Wall-clock time of the adaptation: Fisher pass, selection and training. */
   seconds: number;
+  /** Number of channels trained in each chosen layer, of a method that chooses by the task. */
+  layers?: Record<string, number>;
+}
+
+/** The layers that a report says are trained, with the number of their channels; none for a method without a choice. */
+function chosenLayers({ criterion, layers }: AdaptReport): Record<string, number> | undefined {
+  if (criterion === 'none') return undefined;
+  const chosen = layers.filter((layer) => layer.selected.length > 0);
+  return Object.fromEntries(chosen.map((layer) => [layer.name, layer.selected.length]));
 }
 
 /** Loads the model once and returns what runs jobs one after the other. */
@@ -70,9 +82,12 @@ export async function createRunner(config: EvaluateConfig): Promise<(job: Job) =
       const start = performance.now();
       // Each task has its own augmentation and random choices, all from the one seed.
       const report = await session.adapt(support, { ...options, seed: (config.episode.seed + job.task) >>> 0 });
-      const seconds = (performance.now() - start) / 1000;
+      const seconds = Math.round(performance.now() - start) / 1000;
       const right = query.filter((sample) => session.classify(sample.image).label === sample.label).length;
+      const layers = chosenLayers(report);
       results.push({
+        model: session.model.name,
+        checksum: session.model.checksum,
         data: source.name,
         method: label,
         task: job.task,
@@ -84,6 +99,7 @@ export async function createRunner(config: EvaluateConfig): Promise<(job: Job) =
         peakBytes: report.memory.peakBytes,
         backwardMacs: report.macs.backward,
         seconds,
+        ...(layers && { layers }),
       });
     }
     return results;

@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import { createRunner, type EvaluateConfig, type Job, type TaskResult } from './evaluate-run.js';
+import { createPool } from './pool.js';
+import type { Shard } from './shard.js';
 
 /** A row of `evaluate --json`. */
 export interface EvaluateRow {
@@ -25,12 +26,35 @@ export interface EvaluateOptions {
   /** Called with each new result, in whatever order they arrive. */
   onResult?: (result: TaskResult) => void;
   signal?: AbortSignal;
+  /** Only this part of the tasks. */
+  shard?: Shard;
 }
 
-const key = (data: string, method: string, task: number) => JSON.stringify([data, method, task]);
+/** One method on one task of one data set. */
+export interface Cell {
+  data: string;
+  method: string;
+  task: number;
+}
+
+export const cellKey = ({ data, method, task }: Cell) => JSON.stringify([data, method, task]);
+
+/** All cells of an evaluation, or those of one shard, by data set, method and task. A task's methods stay together. */
+export function cellsOf(data: readonly string[], methods: readonly string[], tasks: number, shard?: Shard): Cell[] {
+  const cells: Cell[] = [];
+  for (const [d, name] of data.entries()) {
+    for (const method of methods) {
+      for (let task = 0; task < tasks; task++) {
+        const job = task * data.length + d;
+        if (!shard || job % shard[1] === shard[0] - 1) cells.push({ data: name, method, task });
+      }
+    }
+  }
+  return cells;
+}
 
 /** Runs every job on threads of its own, or in this one if one worker is enough; the first error ends all. */
-async function runJobs(
+export async function runJobs(
   config: EvaluateConfig,
   jobs: readonly Job[],
   workers: number,
@@ -38,74 +62,53 @@ async function runJobs(
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
-  if (workers === 1 || jobs.length === 1) {
-    const run = await createRunner(config);
-    for (const job of jobs) {
-      collect(await run(job));
-      signal?.throwIfAborted();
-    }
-    return;
-  }
-  const threads: Worker[] = [];
-  let next = 0;
-  let open = jobs.length;
+  const thread = new URL('./evaluate-worker.js', import.meta.url);
+  const size = Math.min(workers, jobs.length);
+  const pool = createPool<Job, TaskResult[]>(thread, config, size, () => createRunner(config));
   try {
     await new Promise<void>((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      for (let i = 0; i < Math.min(workers, jobs.length); i++) {
-        const thread = new Worker(new URL('./evaluate-worker.js', import.meta.url), { workerData: config });
-        const give = () => {
-          if (next < jobs.length) thread.postMessage(jobs[next++]);
-        };
-        threads.push(thread);
-        thread.on('error', reject);
-        thread.on('exit', (code) => reject(new Error(`a worker thread ended with status ${code}`)));
-        thread.on('message', (message: { results?: TaskResult[]; error?: string }) => {
-          if (message.error !== undefined || !message.results) return reject(new Error(message.error));
-          try {
-            collect(message.results);
-          } catch (error) {
-            return reject(error);
-          }
-          if (--open === 0) resolve();
-          else give();
-        });
-        give();
-      }
+      Promise.all(jobs.map(async (job) => collect(await pool.run(job)))).then(() => resolve(), reject);
     });
   } finally {
-    await Promise.all(threads.map((thread) => thread.terminate()));
+    await pool.close();
   }
 }
 
+/** What is left to do of some cells: one job a task, the first tasks first. */
+function jobsOf(config: EvaluateConfig, cells: readonly Cell[]): Job[] {
+  const [data, methods] = [config.data.map(({ name }) => name), config.methods.map(({ label }) => label)];
+  const jobs = new Map<number, Job>();
+  for (const cell of cells) {
+    const [d, m] = [data.indexOf(cell.data), methods.indexOf(cell.method)];
+    const at = cell.task * data.length + d;
+    const job = jobs.get(at) ?? { data: d, task: cell.task, methods: [] };
+    jobs.set(at, { ...job, methods: [...job.methods, m] });
+  }
+  return [...jobs.keys()].sort((a, b) => a - b).map((at) => jobs.get(at)!);
+}
+
 /**
- * Runs the same tasks with every method. The results come back ordered by data set, method and task, and do not depend on
- * the number of workers.
+ * Runs the same tasks with every method, or one shard of it. The results come back ordered by data set, method and task,
+ * and do not depend on the number of workers.
  */
 export async function evaluate(config: EvaluateConfig, options: EvaluateOptions): Promise<TaskResult[]> {
-  const found = new Map<string, TaskResult>();
-  for (const result of options.done ?? []) found.set(key(result.data, result.method, result.task), result);
-  const jobs: Job[] = [];
-  for (let task = 0; task < options.tasks; task++) {
-    for (const [data, { name }] of config.data.entries()) {
-      const methods = [...config.methods.keys()].filter((m) => !found.has(key(name, config.methods[m]!.label, task)));
-      if (methods.length > 0) jobs.push({ data, task, methods });
-    }
-  }
+  const data = config.data.map(({ name }) => name);
+  const methods = config.methods.map(({ label }) => label);
+  const cells = cellsOf(data, methods, options.tasks, options.shard);
+  const found = new Map((options.done ?? []).map((result) => [cellKey(result), result]));
+  const jobs = jobsOf(
+    config,
+    cells.filter((cell) => !found.has(cellKey(cell))),
+  );
   const collect = (results: TaskResult[]) => {
     for (const result of results) {
-      found.set(key(result.data, result.method, result.task), result);
+      found.set(cellKey(result), result);
       options.onResult?.(result);
     }
   };
   if (jobs.length > 0) await runJobs(config, jobs, options.workers, collect, options.signal);
-  const ordered: TaskResult[] = [];
-  for (const { name } of config.data) {
-    for (const { label } of config.methods) {
-      for (let task = 0; task < options.tasks; task++) ordered.push(found.get(key(name, label, task))!);
-    }
-  }
-  return ordered;
+  return cells.map((cell) => found.get(cellKey(cell))!);
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;

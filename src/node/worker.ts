@@ -1,5 +1,5 @@
 /** The API of `tinytrain/worker` for Node: the thread is one of worker_threads. */
-import { Worker } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import { TinyTrainError } from '../status.js';
 import { setHost } from '../worker/client.js';
 import './index.js';
@@ -12,7 +12,7 @@ setHost({
     worker.on('error', (error) => listener.failed(error));
     worker.on('exit', (code) => listener.failed(new TinyTrainError(`the worker ended with status ${code}`)));
     return {
-      post: (request, transfer) => worker.postMessage(request, transfer),
+      post: (request, transfer) => worker.postMessage(request, transfer as Transferable[]),
       busy: (busy) => (busy ? worker.ref() : worker.unref()),
       close: () => void worker.terminate(),
     };

@@ -4,7 +4,10 @@ import type { NodeProto } from './proto.js';
 import { type Translation, translate } from './translate.js';
 
 /** Operators at the end of a network that are passed on the way back to its classifier. */
-const TRAILING = ['Softmax', 'LogSoftmax', 'Identity', 'Dropout', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast'];
+const TRAILING = [
+  ...['Softmax', 'LogSoftmax', 'Identity', 'Dropout', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast'],
+  ...['QuantizeLinear', 'DequantizeLinear'],
+];
 
 /**
  * The part of a graph that makes the feature vector: up to the named tensor, or up to the input of the classifier, or,

@@ -1,5 +1,6 @@
 import { shown } from './error.js';
 import { isActivation, type Node } from './node.js';
+import { dequantizeConstant } from './quantised.js';
 import { reshaped, squeezed, unsqueezed } from './reshape.js';
 import { type Constant, count, isFloat, isInteger } from './tensor.js';
 
@@ -22,6 +23,7 @@ export const CONSTANT_OPERATORS: Record<string, (node: Node) => Constant> = {
   Slice: slice,
   Concat: concat,
   ConstantOfShape: constantOfShape,
+  DequantizeLinear: dequantizeConstant,
   Add: (node) => arithmetic(node, (a, b) => a + b),
   Sub: (node) => arithmetic(node, (a, b) => a - b),
   Mul: (node) => arithmetic(node, (a, b) => a * b),

@@ -1,6 +1,7 @@
 import { operatorProblem } from '../model/check.js';
 import type { Operator } from '../model/model.js';
 import { OnnxError } from './error.js';
+import { int8Fields } from './quantised.js';
 import type { Step } from './step.js';
 
 const LAYERS = ['convolution', 'depthwise', 'linear'];
@@ -18,6 +19,8 @@ export function foldSteps(steps: Step[], target: Step): Operator[] {
   const merged = new Map<Step, Step>();
   const merge = (step: Step, into: Step) => {
     merged.set(step, into);
+    // What is quantised is the value behind both.
+    into.int8 = step.int8;
     uses.set(into, uses.get(into)! - 1 + uses.get(step)!);
   };
 
@@ -58,6 +61,7 @@ function reachable(steps: Step[], target: Step): Step[] {
 
 /** Multiplies each output channel of a layer: its weights and bias. */
 function scaleLayer(layer: Step, { scale, shift }: Step): void {
+  layer.integers = undefined;
   const channels = layer.out[2];
   const weights = layer.weights!;
   const bias = layer.bias!;
@@ -125,6 +129,7 @@ function emit(steps: Step[]): Operator[] {
       wholeWindow: step.wholeWindow,
       weights: step.weights,
       bias: step.bias,
+      ...int8Fields(step),
     };
     const problem = operatorProblem(operator);
     if (problem) throw new OnnxError(`${step.label}: ${problem}`);

@@ -33,7 +33,9 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Mod
   }
   const operators = foldSteps(steps, result.step);
   const name = options.name ?? (graph.name || 'model');
-  const model = { name, input: input.out, ...preprocessing(input.out[2], options.mean, options.std), operators };
+  const image = operators.some((operator) => operator.int8 && operator.input === 0) ? { image: input.int8 } : {};
+  const pixels = preprocessing(input.out[2], options.mean, options.std);
+  const model = { name, input: input.out, ...pixels, ...image, operators };
   const problem = modelProblem(model);
   if (problem) throw new OnnxError(problem);
   return model;

@@ -1,4 +1,4 @@
-import { writeModel } from '../model/ttm.js';
+import { writeModel } from '../model/write.js';
 import { type ImportOptions, importModel } from './import.js';
 
 export { OnnxError } from './error.js';

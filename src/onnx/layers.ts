@@ -1,6 +1,7 @@
 import { type Shape, shapeText, sizeOf } from '../model/model.js';
 import { shown } from './error.js';
 import { type Activation, channelsOf, imageOf, isActivation, type Node } from './node.js';
+import { integersOf } from './quantised.js';
 import type { Constant } from './tensor.js';
 import { outputSize, windowOf } from './window.js';
 
@@ -30,16 +31,15 @@ export function conv(node: Node): Activation {
   }
   const window = windowOf(node, [height, width], [kernelH, kernelW]);
   const [outH, outW] = outputSize(node, [height, width], window, false);
-  const values = depthwise
-    ? reordered(weight.data, [1, channels, kernelH * kernelW])
-    : reordered(weight.data, [outC, channels, kernelH * kernelW]);
+  const order = (data: Constant['data']) => reordered(data, [depthwise ? 1 : outC, channels, kernelH * kernelW]);
   return imageOf(
     node.step({
       op: depthwise ? 'depthwise' : 'convolution',
       inputs: [input.step],
       out: [outH, outW, outC],
       ...window,
-      weights: values,
+      weights: order(weight.data),
+      integers: integersOf(weight, outC, order),
       bias: biasOf(node, bias, outC),
     }),
   );
@@ -111,14 +111,16 @@ function linear(
       `weight ${shown(weight.name)} takes ${taken} values, the input has ${inputs} (${shapeText(input.step.out)})`,
     );
   }
-  const at = transposed
-    ? (o: number, i: number) => weight.data[o * inputs + i]!
-    : (o: number, i: number) => weight.data[i * outC + o]!;
+  const order = (data: Constant['data'], factor = 1) =>
+    permuted(input.step.out, outC, (o, i) => factor * data[transposed ? o * inputs + i : i * outC + o]!);
+  // Scales lie along the rows: those of a weight that is not transposed, and are many, are of inputs.
+  const whole = alpha === 1 && (transposed || weight.int8?.scales.length === 1);
   const made = node.step({
     op: 'linear',
     inputs: [input.step],
     out: [1, 1, outC],
-    weights: permuted(input.step.out, outC, (o, i) => alpha * at(o, i)),
+    weights: order(weight.data, alpha),
+    integers: whole ? integersOf(weight, outC, order) : undefined,
     bias: biasOf(node, bias, outC, beta),
   });
   return { step: made, dims: [1, outC] };

@@ -1,6 +1,7 @@
 import { arithmetic, clip, relu } from './elementwise.js';
 import { batchNormalization, conv, gemm, matMul } from './layers.js';
 import type { Activation, Node } from './node.js';
+import { dequantizeLinear, quantizeLinear } from './quantised.js';
 import { flatten, reshape, squeeze, unsqueeze } from './reshape.js';
 import { isFloat } from './tensor.js';
 import { globalAverage, globalMax, pad, pool, reduceMean } from './window.js';
@@ -28,6 +29,8 @@ export const OPERATORS: Record<string, (node: Node) => Activation> = {
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
   Identity: (node) => node.activation(0),
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
   Dropout: dropout,
   Cast: (node) => {
     if (!isFloat(node.int('to', 0)))
@@ -71,5 +74,7 @@ export const ATTRIBUTES: Record<string, string[]> = {
   Transpose: ['perm'],
   Gather: ['axis'],
   Concat: ['axis'],
+  QuantizeLinear: ['axis', 'saturate', 'block_size', 'output_dtype', 'precision'],
+  DequantizeLinear: ['axis', 'block_size', 'output_dtype'],
   Slice: ['starts', 'ends', 'axes'],
 };

@@ -1,4 +1,4 @@
-import type { OperatorKind, Shape } from '../model/model.js';
+import type { OperatorKind, Quantisation, Shape } from '../model/model.js';
 
 /**
  * One step of the network while it is translated: an operator of a `.ttm` file, or one of the pending kinds that the
@@ -22,6 +22,10 @@ export interface Step {
   /** Scale and shift of each channel, of a `scale`. */
   scale?: Float64Array;
   shift?: Float64Array;
+  /** Its output in 8 bits, where a QuantizeLinear node says so. */
+  int8?: Quantisation;
+  /** The integers of its weights, and the scale of each output channel. */
+  integers?: { weights: Int8Array; scales: Float32Array };
   /** What a `pad` fills with: 0 or minus infinity. */
   fill?: number;
 }

@@ -9,6 +9,10 @@ export interface Constant {
   data: Float32Array | Float64Array | number[];
   /** True for integers and booleans. */
   integer: boolean;
+  /** Element type in the file. */
+  type?: number;
+  /** Integers of 8 bits that the values were made of: each is one of these times its scale, of all or of its channel. */
+  int8?: { data: Float64Array; scales: Float32Array };
 }
 
 /** Element types that weights and constants may have: name, bytes an element. */
@@ -72,7 +76,13 @@ export function readTensor(tensor: TensorProto): Constant {
       `tensor ${shown(tensor.name)}: element type ${tensor.type} is not supported; supported are ${names.join(', ')}`,
     );
   }
-  return { name: tensor.name, dims: tensor.dims, data: values(tensor, type.bytes), integer: type.integer };
+  return {
+    name: tensor.name,
+    dims: tensor.dims,
+    data: values(tensor, type.bytes),
+    integer: type.integer,
+    type: tensor.type,
+  };
 }
 
 function list(tensor: TensorProto): number[] {

@@ -1,12 +1,15 @@
 import { TinyTrain } from '../tinytrain.js';
 import type { AdaptOptions, ImageInput, Progress, Sample, SelectOptions } from '../types.js';
+import { Threads } from './crew.js';
 import { type Reply, type Request, toWire, wholeBuffers } from './protocol.js';
 
 type Load = Parameters<typeof TinyTrain.load>;
+type LoadArguments = [Load[0], NonNullable<Load[1]> & { crew?: { index: number; ports: MessagePort[] } }];
 
 /** The thread's side: one TinyTrain, which does what the page asks. Returns what takes the page's messages. */
 export function answer(post: (reply: Reply, transfer: ArrayBuffer[]) => void): (request: Request) => void {
   let tt: TinyTrain;
+  let crew: Threads | undefined;
   const running = new Map<number, AbortController>();
 
   async function call({ id, method, args }: Exclude<Request, { abort: number }>): Promise<unknown> {
@@ -18,11 +21,15 @@ export function answer(post: (reply: Reply, transfer: ArrayBuffer[]) => void): (
     switch (method) {
       case 'ping':
         return;
-      case 'load':
-        tt = await TinyTrain.load(...(args as Load));
+      case 'load': {
+        const [model, { crew: others, ...options }] = args as LoadArguments;
+        crew = others && new Threads(others.index, others.ports);
+        tt = await TinyTrain.load(model, { ...options, crew } as Load[1]);
         return { model: tt.model, binary: tt.binary };
+      }
       case 'select':
       case 'adapt':
+        crew?.begin(id);
         return tt[method](args[0] as Sample[], job(args[1] as AdaptOptions));
       case 'classify':
       case 'embed':

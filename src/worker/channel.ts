@@ -3,7 +3,7 @@ import type { Reply, Request } from './protocol.js';
 
 /** The line to a thread. */
 export interface Channel {
-  post(request: Request, transfer: ArrayBuffer[]): void;
+  post(request: Request, transfer: (ArrayBuffer | MessagePort)[]): void;
   /** Whether an answer is awaited: an idle thread doesn't keep a process alive. */
   busy(busy: boolean): void;
   close(): void;

@@ -1,7 +1,7 @@
 import { provideBinary } from '../binary.js';
 import type { ModelInfo } from '../inspect.js';
 import type { ImportOptions } from '../load.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, integer, OptionError } from '../options.js';
 import { locate } from '../resources.js';
 import { TinyTrainError } from '../status.js';
 import type {
@@ -12,13 +12,13 @@ import type {
   ImageInput,
   InspectReport,
   LoadOptions,
-  Progress,
   Sample,
   SelectOptions,
   SelectReport,
 } from '../types.js';
-import { browser, type Channel, type Host, type WorkerChoice } from './channel.js';
-import { fromWire, type Method, type Reply, wholeBuffers } from './protocol.js';
+import { browser, type Host, type WorkerChoice } from './channel.js';
+import { type Hooks, Line } from './line.js';
+import { type Method, wholeBuffers } from './protocol.js';
 
 let host = browser;
 
@@ -30,6 +30,11 @@ export function setHost(other: Host): void {
 export interface WorkerLoadOptions extends LoadOptions, ImportOptions {
   /** The thread's script (`browser/thread.js` of the package), or a worker that runs it, where it isn't found by itself. */
   worker?: WorkerChoice;
+  /**
+   * Threads that share the samples of every iteration, each with an engine and the model in its memory. The result is that
+   * of one thread, bit for bit; with a limit of all of the memory (`ram`), one thread works. Default: 1.
+   */
+  workers?: number;
 }
 
 export interface TransferOptions {
@@ -37,24 +42,15 @@ export interface TransferOptions {
   transfer?: boolean;
 }
 
-interface Call {
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-  progress?: (progress: Progress) => void;
-  signal?: AbortSignal;
-}
-
 /**
  * The TinyTrain of the package in a thread of its own: same names, same results, and what was immediate is a promise.
- * Every instance has its own thread, which `close` ends.
+ * Every instance has its own thread (or several), which `close` ends.
  */
 export class TinyTrain {
   /** Set by `load`. */
   model!: ModelInfo;
   binary!: Binary;
-  #channel!: Channel;
-  #lost: Error | undefined;
-  #calls = new Map<number, Call>();
+  #lines: Line[] = [];
   #next = 1;
 
   private constructor() {}
@@ -62,18 +58,27 @@ export class TinyTrain {
   /** Loads a model as TinyTrain of `tinytrain` does: bytes, a URL (in Node also a path) or the name of an embedded one. */
   static async load(
     model: string | URL | Uint8Array | ArrayBuffer,
-    { worker, binary, module, ...options }: WorkerLoadOptions = {},
+    { worker, workers = 1, binary, module, ...options }: WorkerLoadOptions = {},
   ): Promise<TinyTrain> {
     // The thread's script stays small: this side has the binaries and knows where the models are.
     const provided = await provideBinary({ binary, module });
     const where = typeof model === 'string' || model instanceof URL ? locate(model, host.base()) : compact(model);
     const tt = new TinyTrain();
-    tt.#channel = await host.connect(
-      { reply: (reply) => tt.#reply(reply), failed: (error) => tt.#fail(error) },
-      worker,
-    );
+    const count = integer('workers', workers, 1, 64);
+    if (count > 1 && worker !== undefined && typeof worker === 'object' && !(worker instanceof URL)) {
+      throw new OptionError('workers: a ready worker is one; give the URL of the script as `worker`, or leave it out');
+    }
     try {
-      Object.assign(tt, await tt.#call('load', [where, { ...options, module: provided.module }]));
+      const opened = await Promise.allSettled(Array.from({ length: count }, () => Line.open(host, worker)));
+      tt.#lines = opened.flatMap((line) => (line.status === 'fulfilled' ? [line.value] : []));
+      for (const line of opened) if (line.status === 'rejected') throw line.reason;
+      const ports = portsBetween(count);
+      const loads = tt.#lines.map((line, index) => {
+        const crew = count > 1 ? { index, ports: ports[index] } : undefined;
+        const args = [where, { ...options, module: provided.module, crew }];
+        return line.call<Pick<TinyTrain, 'model' | 'binary'>>(0, 'load', args, ports[index]!, {});
+      });
+      Object.assign(tt, (await Promise.all(loads))[0]);
     } catch (error) {
       tt.close();
       throw error;
@@ -120,17 +125,17 @@ export class TinyTrain {
 
   /** Applies a patch to the original weights. A patch that is refused changes nothing. */
   async apply(patch: Uint8Array): Promise<void> {
-    return this.#call('apply', [new Uint8Array(patch)]);
+    return this.#all('apply', [new Uint8Array(patch)]);
   }
 
   /** Takes every adaptation off: the weights are the file's again, bit for bit. */
   async reset(): Promise<void> {
-    return this.#call('reset');
+    return this.#all('reset');
   }
 
-  /** Ends the thread. What still runs is refused. */
+  /** Ends the threads. What still runs is refused. */
   close(): void {
-    this.#fail(new TinyTrainError('the worker is closed'));
+    for (const line of this.#lines) line.fail(new TinyTrainError('the worker is closed'));
   }
 
   async #job<T>(
@@ -151,53 +156,37 @@ export class TinyTrain {
       { transfer },
     );
     const samples = images.map((image, i) => ({ image, label: list[i]?.label }));
-    return this.#call(method, [samples, plain], buffers, { signal, progress: onProgress });
+    return this.#all(method, [samples, plain], buffers, { signal, progress: onProgress });
   }
 
-  #call<T>(method: 'load' | Method, args: unknown[] = [], transfer: ArrayBuffer[] = [], extra: Partial<Call> = {}) {
+  /** Calls the thread that speaks for all. */
+  #call<T>(method: Method, args: unknown[] = [], transfer: ArrayBuffer[] = []): Promise<T> {
+    return this.#lines[0]!.call(this.#next++, method, args, transfer, {});
+  }
+
+  /** Calls every thread; they do the same, and the first one's result is everybody's. If one fails, so do all. */
+  async #all<T>(method: Method, args: unknown[] = [], transfer: ArrayBuffer[] = [], hooks: Hooks = {}): Promise<T> {
     const id = this.#next++;
-    const { signal } = extra;
-    const abort = () => this.#channel.post({ abort: id }, []);
-    return new Promise<T>((resolve, reject) => {
-      if (this.#lost) throw this.#lost;
-      try {
-        this.#channel.post({ id, method, args }, transfer);
-      } catch (error) {
-        throw new TinyTrainError(`this cannot be sent to the worker: ${(error as Error).message}`);
-      }
-      this.#calls.set(id, { ...extra, resolve: resolve as Call['resolve'], reject });
-      this.#channel.busy(true);
-      signal?.addEventListener('abort', abort);
-    }).finally(() => {
+    const ended = new AbortController();
+    const { signal, progress } = hooks;
+    const abort = () => ended.abort(signal!.reason);
+    signal?.addEventListener('abort', abort);
+    const last = this.#lines.length - 1;
+    const calls = this.#lines.map((line, i) =>
+      line.call<T>(id, method, args, i === last ? transfer : [], {
+        signal: ended.signal,
+        progress: i === 0 ? progress : undefined,
+      }),
+    );
+    try {
+      return (await Promise.all(calls))[0]!;
+    } catch (error) {
+      ended.abort(error);
+      await Promise.allSettled(calls);
+      throw error;
+    } finally {
       signal?.removeEventListener('abort', abort);
-      this.#calls.delete(id);
-      if (this.#calls.size === 0 && !this.#lost) this.#channel.busy(false);
-    });
-  }
-
-  #reply(reply: Reply): void {
-    const call = this.#calls.get(reply.id);
-    if (!call) return;
-    if ('progress' in reply) {
-      try {
-        call.progress?.(reply.progress);
-      } catch (error) {
-        // As without a worker: what the caller's function throws ends the job.
-        call.progress = undefined;
-        const { reject } = call;
-        call.resolve = () => reject(error);
-        call.reject = call.resolve;
-        this.#channel.post({ abort: reply.id }, []);
-      }
-    } else if ('value' in reply) call.resolve(reply.value);
-    else call.reject(reply.aborted && call.signal ? call.signal.reason : fromWire(reply.error));
-  }
-
-  #fail(error: Error): void {
-    if (this.#lost) return;
-    this.#lost = error;
-    this.#channel.close();
-    for (const call of this.#calls.values()) call.reject(error);
+    }
   }
 }
 
@@ -217,4 +206,17 @@ function compact<T>(view: T): T {
   if (!ArrayBuffer.isView(view) || view.byteLength === view.buffer.byteLength) return view;
   // Of any typed array; that of Node's Buffer would not copy.
   return Uint8Array.prototype.slice.call(view) as T;
+}
+
+/** A port from each of `count` threads to each other one: of every thread, its ends. */
+function portsBetween(count: number): MessagePort[][] {
+  const ports: MessagePort[][] = Array.from({ length: count }, () => []);
+  for (let a = 0; a < count; a++) {
+    for (let b = a + 1; b < count; b++) {
+      const { port1, port2 } = new MessageChannel();
+      ports[a]!.push(port1);
+      ports[b]!.push(port2);
+    }
+  }
+  return ports;
 }

@@ -7,11 +7,20 @@ const root = makeRoot();
 const at = (name: string) => join(root, name);
 const support = await colours(at('support'), 3);
 afterAll(() => rmSync(root, { recursive: true }));
-afterEach(() => Object.assign(behaviour, { slow: 0, fail: undefined }));
+afterEach(() => Object.assign(behaviour, { slow: 0, fail: undefined, margin: 0.3 }));
 const run = (...args: string[]) => tinytrain(root, args);
 const passed = (name: string) => calls.find((call) => call[0] === name)!;
 
 describe('adapt', () => {
+  it('says that an adaptation was given up', async () => {
+    behaviour.margin = 0.01;
+    const { status, out, err } = await run('adapt', '--support', support, '--json');
+    expect([status, JSON.parse(out).fallback]).toEqual([0, true]);
+    expect(err).toMatch(/^tinytrain: adapting was given up: held-back views .* \(margin 0.20 to 0.01\).*--no-guard\n$/);
+    expect((await run('adapt', '--support', support)).out).toContain('given up');
+    const kept = await run('adapt', '--support', support, '--no-guard');
+    expect([kept.err, kept.out.includes('given up')]).toEqual(['', false]);
+  });
   it('prints one JSON document', async () => {
     const { status, out, err } = await run('adapt', '--support', support, '--json');
     expect([status, err]).toEqual([0, '']);

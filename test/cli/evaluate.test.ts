@@ -79,6 +79,8 @@ describe('evaluate', () => {
 
 describe('rows', () => {
   const result = (task: number, accuracy: number) => ({
+    model: 'fake',
+    checksum: '0badcafe',
     data: 'd',
     method: 'm',
     task,

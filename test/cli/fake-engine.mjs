@@ -33,14 +33,15 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Calls of the last session, for tests of what the command line passes on. */
 export const calls = [];
-/** What a test wants to change: milliseconds an iteration, an error to throw. */
-export const behaviour = { slow: Number(process.env.FAKE_SLOW ?? 0), fail: undefined };
+/** What a test wants to change: milliseconds an iteration, an error to throw, the margin that the guard finds. */
+export const behaviour = { slow: Number(process.env.FAKE_SLOW ?? 0), fail: undefined, margin: 0.3 };
 
 export class TinyTrain {
   static async load(model, options = {}) {
     if (behaviour.fail) throw new Error(behaviour.fail);
     calls.push(['load', model, options]);
     const tt = new TinyTrain();
+    tt.binary = 'scalar';
     tt.model = { name: 'fake', checksum: '0badcafe', input: [8, 8, 3], params: 152, macs: 2240, features: 3 };
     return tt;
   }
@@ -129,6 +130,10 @@ export class TinyTrain {
       loss,
       time: { fisherMs: 1, trainMs: 2, totalMs: 3 },
       patch: { bytes: this.patch().length, sha256: 'ab'.repeat(32) },
+      guard: options.guard
+        ? { before: 0.2, after: behaviour.margin, noise: 0.01, fallback: behaviour.margin < 0.18 }
+        : null,
+      fallback: options.guard === true && behaviour.margin < 0.18,
     };
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compileBinary } from '../../src/binary.js';
 import { ControlBlock } from '../../src/control.js';
 import { crc32 } from '../../src/crc32.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { everyOperator, Network, support } from './networks.js';
 import { BINARIES } from './rig.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { layersOf, type Model } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { Sample } from '../../src/types.js';
@@ -33,12 +33,12 @@ async function gradients(model: Model, samples: readonly Sample[], binary: 'scal
 /** Where element `at` of a layer's gradient, biases and then rows, lies in its weights. */
 function place(layer: Model['operators'][number], at: number): { values: Float32Array; index: number } {
   const channels = layer.out[2];
-  if (at < channels) return { values: layer.bias!, index: at };
+  if (at < channels) return { values: layer.bias as Float32Array, index: at };
   const row = layer.weights!.length / channels;
   const channel = Math.floor((at - channels) / row);
   const element = (at - channels) % row;
   const index = layer.op === 'depthwise' ? element * channels + channel : channel * row + element;
-  return { values: layer.weights!, index };
+  return { values: layer.weights as Float32Array, index };
 }
 
 async function check(model: Model, samples: readonly Sample[], binary: 'scalar' | 'simd', perLayer: number) {

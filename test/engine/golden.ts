@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Model, Operator } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import type { OptimizerName, Sample, Selection } from '../../src/types.js';
 
 type Place = [at: number, length: number];

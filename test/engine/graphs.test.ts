@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { layersOf, type Model } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { LayerReport, Selection } from '../../src/types.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { AdaptOptions, Progress, Sample } from '../../src/types.js';
 import { everyOperator, Network, support } from './networks.js';

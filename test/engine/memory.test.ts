@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { JOB } from '../../src/engine.js';
 import { layersOf } from '../../src/model/model.js';
-import { readModel, writeModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { deepNetwork, everyOperator, support } from './networks.js';
 import { BINARIES, everyLayer, type Job, Rig } from './rig.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { layersOf, parameters } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { selectionOf } from '../../src/selection.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { AdaptOptions, LayerFigures, LayerReport, Selection } from '../../src/types.js';
@@ -17,9 +17,10 @@ const norm = (values: Float32Array) => Math.hypot(...values);
 /** Weights of output channel o. */
 function row(layer: (typeof layers)[number], o: number): Float32Array {
   const channels = layer.out[2];
-  const length = layer.weights!.length / channels;
-  if (layer.op === 'depthwise') return layer.weights!.filter((_, i) => i % channels === o);
-  return layer.weights!.subarray(o * length, (o + 1) * length);
+  const weights = layer.weights as Float32Array;
+  const length = weights.length / channels;
+  if (layer.op === 'depthwise') return weights.filter((_, i) => i % channels === o);
+  return weights.subarray(o * length, (o + 1) * length);
 }
 
 for (const binary of BINARIES) {

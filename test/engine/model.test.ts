@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { compileBinary } from '../../src/binary.js';
 import { Engine, JOB } from '../../src/engine.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
-import { deepNetwork, everyOperator, Network, RELU, randomMobile, randomModel } from './networks.js';
+import { deepNetwork, everyOperator, int8Of, Network, RELU, randomMobile, randomModel } from './networks.js';
 import { resealed } from './patch.js';
 import { BINARIES } from './rig.js';
 
@@ -64,10 +64,13 @@ function survives(engine: Engine, file: Uint8Array, memoryBudget = 10_000): bool
 
 for (const binary of BINARIES) {
   describe(`models of any content, ${binary}`, () => {
-    const file = writeModel(everyOperator());
     const create = async () => Engine.create(await compileBinary(binary));
 
-    it('are refused when cut or damaged: every byte', async () => {
+    it.each([
+      ['floats', everyOperator()],
+      ['int8', int8Of(everyOperator())],
+    ])('are refused when cut or damaged, every byte: %s', async (_, model) => {
+      const file = writeModel(model);
       const engine = await create();
       expect(survives(engine, file)).toBe(true);
       for (let length = 0; length < file.length; length += 7)
@@ -86,6 +89,7 @@ for (const binary of BINARIES) {
         everyOperator(),
         deepNetwork(),
         ...[1, 2, 3, 4].flatMap((seed) => [randomModel(seed), randomMobile(seed)]),
+        ...[everyOperator(), randomModel(2), randomMobile(1)].map(int8Of),
       ];
       const files = models.map((model) => writeModel(model));
       const words = [

@@ -1,6 +1,8 @@
 import type { Model, Operator, Shape } from '../../src/model/model.js';
+import { quantiseModel } from '../../src/quantise/model.js';
 import { Random } from '../../src/random.js';
 import type { Sample } from '../../src/types.js';
+import { forwardAll } from '../reference/forward.js';
 
 type Window = Partial<Pick<Operator, 'kernel' | 'stride' | 'padding' | 'limit' | 'wholeWindow' | 'input'>>;
 
@@ -218,4 +220,14 @@ export function randomMobile(seed: number): Model {
   if (maybe(0.7)) net.mean();
   if (maybe(0.5)) net.linear(random.between(2, 6));
   return net.model(`mobile ${seed}`);
+}
+
+/** The model in int8, calibrated on its own support set. */
+export function int8Of(model: Model): Model {
+  const all = support(model.input, [2, 2]).map(({ image }) => forwardAll(model, image as Float32Array));
+  const ranges = all[0]!.map((_, v) => {
+    const values = all.flatMap((each) => [...each[v]!]);
+    return { min: Math.min(...values), max: Math.max(...values) };
+  });
+  return quantiseModel(model, ranges);
 }

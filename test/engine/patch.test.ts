@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { everyOperator, support } from './networks.js';

@@ -18,8 +18,16 @@ function crossEntropy(
   return Math.log(logits.reduce((sum, x) => sum + Math.exp(x - largest), 0)) + largest - logits[label]!;
 }
 
-/** The loss of an iteration in double precision: the samples are the queries too, and the prototypes their classes' means. */
-export function meanLoss(model: Model, support: readonly Sample[], temperature = 10): number {
+/**
+ * The loss of an iteration in double precision: the prototypes are the means of the classes of the support set, whose
+ * samples are the queries unless others are given.
+ */
+export function meanLoss(
+  model: Model,
+  support: readonly Sample[],
+  queries: readonly Sample[] = support,
+  temperature = 10,
+): number {
   const classes = [...new Set(support.map((sample) => sample.label))];
   const labels = support.map((sample) => classes.indexOf(sample.label));
   const features = support.map((sample) => forward(model, sample.image as Float32Array));
@@ -27,13 +35,15 @@ export function meanLoss(model: Model, support: readonly Sample[], temperature =
     const mine = features.filter((_, i) => labels[i] === k);
     return mine[0]!.map((_, j) => mine.reduce((sum, f) => sum + f[j]!, 0) / mine.length);
   });
-  const losses = features.map((f, i) => crossEntropy(f, prototypes, labels[i]!, temperature));
+  const losses = queries.map(({ image, label }) =>
+    crossEntropy(forward(model, image as Float32Array), prototypes, classes.indexOf(label), temperature),
+  );
   return losses.reduce((sum, x) => sum + x, 0) / losses.length;
 }
 
 /** The model with its weights in double precision, so that they can be moved by less than single precision shows. */
 export function inDouble(model: Model): Model {
-  const wide = (values: Float32Array | null) => values && (Float64Array.from(values) as unknown as Float32Array);
+  const wide = (values: ArrayLike<number> | null) => values && (Float64Array.from(values) as unknown as Float32Array);
   return {
     ...model,
     operators: model.operators.map((o) => ({ ...o, weights: wide(o.weights), bias: wide(o.bias) })),
@@ -41,13 +51,19 @@ export function inDouble(model: Model): Model {
 }
 
 /** Central difference of the loss with respect to one weight or bias of a model made by `inDouble`. */
-export function difference(model: Model, support: readonly Sample[], values: Float32Array, at: number): number {
+export function difference(
+  model: Model,
+  support: readonly Sample[],
+  values: Float32Array,
+  at: number,
+  queries: readonly Sample[] = support,
+): number {
   const h = 1e-6;
   const original = values[at]!;
   values[at] = original + h;
-  const above = meanLoss(model, support);
+  const above = meanLoss(model, support, queries);
   values[at] = original - h;
-  const below = meanLoss(model, support);
+  const below = meanLoss(model, support, queries);
   values[at] = original;
   return (above - below) / (2 * h);
 }

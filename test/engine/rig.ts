@@ -1,7 +1,7 @@
 import { compileBinary } from '../../src/binary.js';
 import { Engine, JOB } from '../../src/engine.js';
 import { layersOf, type Model } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import type { Binary, LayerChoice, Sample } from '../../src/types.js';
 import '../relaxed.js';
 

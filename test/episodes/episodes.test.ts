@@ -17,6 +17,19 @@ function checkSamples(episode: Episode, sizes: number[]) {
 
 const count = (samples: { class: number }[], c: number) => samples.filter((s) => s.class === c).length;
 
+describe('a range of ways', () => {
+  it('gives all of them, as far as there are classes, and asks for the fewest', () => {
+    const ways = (classes: number) =>
+      Array.from({ length: 300 }, (_, task) => {
+        const options = { way: [3, 6] as const, shot: 1, query: 1, seed: 4 };
+        return sampleEpisode(Array(classes).fill(5), options, task).classes.length;
+      });
+    expect(new Set(ways(9))).toEqual(new Set([3, 4, 5, 6]));
+    expect(new Set(ways(4))).toEqual(new Set([3, 4]));
+    expect(() => ways(2)).toThrow('way 3-6 needs 3 classes of at least 2 images; the data has 2 of its 2 classes');
+  });
+});
+
 describe('fixed ways and shots', () => {
   it('holds its promises', () => {
     const args = fc.record({

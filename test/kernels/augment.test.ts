@@ -63,7 +63,7 @@ describe.each(BINARIES)('%s', (file) => {
     const mirrored = mirror(x, size);
     k.reset();
     const out = k.alloc(x.length * 4);
-    k.call.mirror!(out, k.floats(x), size.h, size.w, size.c);
+    k.call.mirror!(out, k.floats(x), size.h, size.w, 4 * size.c);
     expect(k.read(out, x.length)).toEqual(mirrored);
     expect(k.intact(out, x.length * 4)).toBe(true);
     if (size.w === 1) return;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import binaryen from 'binaryen';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runJob, runNode } from '../../bench/mcu/job.mjs';
-import { everyOperator } from '../engine/networks.js';
+import { writeModel } from '../../src/model/write.js';
+import { everyOperator, int8Of } from '../engine/networks.js';
 import { type Job, missingTools, refusal, runWamr, smallJob } from './tools.js';
 
 const missing = await missingTools();
@@ -42,6 +43,13 @@ function suite(): void {
     const result = await board(host);
     expect(result).toMatchObject({ status: 0, exit: 0, sha256, right, patchBytes, iterations: 2, restarts: 0 });
     expect(result.loss).toEqual([loss[0], loss.at(-1)]);
+  });
+
+  it.each(BOARDS.slice(0, 2))('%o makes the patch of Node of an int8 network, in less memory', async (host) => {
+    const small = { ...job, model: writeModel(int8Of(model)) };
+    const { sha256, right, peakBytes } = await runNode(small);
+    const result = await runJob({ ...small, peak: peakBytes, store: STORE, ...host });
+    expect(result).toMatchObject({ status: 0, exit: 0, sha256, right });
   });
 
   it('counts instructions, the same in every run, and more of them for more iterations', async () => {

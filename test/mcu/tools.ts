@@ -9,7 +9,7 @@ export type { Job };
 
 import { toTensor } from '../../src/image.js';
 import type { Model } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { sha256 } from '../../src/patchfile.js';
 import { Random } from '../../src/random.js';
 import type { AdaptOptions } from '../../src/types.js';

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../src/crc32.js';
 import type { Model, Operator } from '../../src/model/model.js';
-import { checksumText, readModel, type StoredModel, writeModel } from '../../src/model/ttm.js';
+import { checksumText, readModel, type StoredModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { anyModel } from './arbitrary.js';
 
 const operator: Operator = {
@@ -22,6 +23,44 @@ const operator: Operator = {
   bias: Float32Array.of(1, -1),
 };
 const model: Model = { name: 'café', input: [5, 4, 1], mean: [0.5], std: [0.25], operators: [operator] };
+
+/** The same operator in int8, and what follows it. */
+const int8Model: Model = {
+  ...model,
+  image: { scale: 0.5, zero: 3 },
+  operators: [
+    {
+      ...operator,
+      weights: Int8Array.from({ length: 18 }, (_, i) => 7 * i - 128),
+      bias: Int32Array.of(2 ** 31 - 1, -(2 ** 31)),
+      int8: { scale: 0.25, zero: -128, scales: Float32Array.of(0.125, 2) },
+    },
+    {
+      ...operator,
+      op: 'addition',
+      name: 'sum',
+      input: 1,
+      second: 1,
+      in: [3, 2, 2],
+      ...plainWindow(),
+      int8: { scale: 0.5, zero: 127, scales: null },
+    },
+    {
+      ...operator,
+      op: 'depthwise',
+      name: 'float',
+      input: 2,
+      in: [3, 2, 2],
+      ...plainWindow(),
+      weights: Float32Array.of(1, 2),
+      bias: Float32Array.of(3, 4),
+    },
+  ],
+};
+
+function plainWindow(): Pick<Operator, 'kernel' | 'stride' | 'padding' | 'weights' | 'bias'> {
+  return { kernel: [1, 1], stride: [1, 1], padding: [0, 0, 0, 0], weights: null, bias: null };
+}
 
 /** What a reader adds to a model. */
 function plain({ checksum, fileBytes, weightsOffset, ...stored }: StoredModel): Model {
@@ -69,12 +108,36 @@ describe('a .ttm file', () => {
     expect(checksumText(stored.checksum)).toMatch(/^[0-9a-f]{8}$/);
   });
 
+  it('with int8 operators has the bytes of docs/formats.md, and is read as it was written', () => {
+    const bytes = writeModel(int8Model);
+    const view = new DataView(bytes.buffer);
+    expect(view.getUint32(4, true)).toBe(2);
+    expect([view.getFloat32(96, true), view.getInt32(100, true)]).toEqual([0.5, 3]);
+    const [first, sum, float] = [128, 256, 384] as const;
+    const at = view.getUint32(32, true);
+    const fields = (record: number) => [108, 112].map((field) => view.getUint32(record + field, true));
+    expect([first, sum, float].map((record) => fields(record))).toEqual([
+      [1, at + 48],
+      [1, 0],
+      [0, 0],
+    ]);
+    expect([view.getFloat32(first + 116, true), view.getInt32(first + 120, true)]).toEqual([0.25, -128]);
+    expect([...new Int8Array(bytes.buffer, at, 18)]).toEqual([...int8Model.operators[0]!.weights!]);
+    expect([...new Int32Array(bytes.buffer, at + 32, 2)]).toEqual([2 ** 31 - 1, -(2 ** 31)]);
+    expect([...new Float32Array(bytes.buffer, at + 48, 2)]).toEqual([0.125, 2]);
+    const stored = readModel(bytes);
+    expect(plain(stored)).toEqual(int8Model);
+    expect(Buffer.compare(writeModel(stored), bytes)).toBe(0);
+  });
+
   it('is read from any offset of a buffer', () => {
-    const bytes = writeModel(model);
-    for (const offset of [1, 4, 16]) {
-      const larger = new Uint8Array(bytes.length + 2 * offset);
-      larger.set(bytes, offset);
-      expect(plain(readModel(larger.subarray(offset, offset + bytes.length)))).toEqual(model);
+    for (const each of [model, int8Model]) {
+      const bytes = writeModel(each);
+      for (const offset of [1, 4, 16]) {
+        const larger = new Uint8Array(bytes.length + 2 * offset);
+        larger.set(bytes, offset);
+        expect(plain(readModel(larger.subarray(offset, offset + bytes.length)))).toEqual(each);
+      }
     }
   });
 
@@ -91,8 +154,11 @@ describe('a .ttm file', () => {
   });
 });
 
-describe('a damaged .ttm file', () => {
-  const bytes = writeModel(model);
+describe.each([
+  ['a damaged .ttm file', model],
+  ['a damaged int8 .ttm file', int8Model],
+])('%s', (_, whole) => {
+  const bytes = writeModel(whole);
 
   /** One line, or a model that can be written again. */
   const survives = (damaged: Uint8Array): boolean => {
@@ -144,13 +210,16 @@ describe('a damaged .ttm file', () => {
       expect(survives(signed(cut))).toBe(false);
     }
   });
+});
 
+describe('a .ttm file with a wrong field', () => {
   it.each<[string, (view: DataView) => void, boolean]>([
     ['it does not begin with TTM1', (view) => view.setUint8(3, 0x32), false],
-    ['version 2 is unknown, expected 1', (view) => view.setUint32(4, 2, true), false],
+    ['version 3 is unknown, expected 1, or 2 for int8', (view) => view.setUint32(4, 3, true), false],
+    ['first: type 1 is unknown', (view) => view.setUint32(128 + 108, 1, true), true],
     ['it has 368 bytes, its header says 384', (view) => view.setUint32(8, 384, true), false],
     [
-      `checksum ${checksumText(zlibCrc32(bytes.subarray(16)))}, its header says 00000000: damaged`,
+      `checksum ${checksumText(zlibCrc32(writeModel(model).subarray(16)))}, its header says 00000000: damaged`,
       (view) => view.setUint32(12, 0, true),
       false,
     ],
@@ -177,11 +246,35 @@ describe('a damaged .ttm file', () => {
       (view) => view.setUint32(128 + 32, 0, true),
       true,
     ],
-  ])('%s', (message, change, sign) => {
-    const copy = bytes.slice();
+  ])('%s', (message, change, sign) => refuses(model, message, change, sign));
+
+  it.each<[string, (view: DataView) => void]>([
+    ['first: type 2 is unknown', (view) => view.setUint32(128 + 108, 2, true)],
+    ['first: scale 0 is not above 0', (view) => view.setFloat32(128 + 116, 0, true)],
+    ['first: scale Infinity is not above 0', (view) => view.setUint32(128 + 116, 0x7f800000, true)],
+    ['first: zero point 128 is not from -128 to 127', (view) => view.setInt32(128 + 120, 128, true)],
+    ['first: is int8, its input, value 0, is not', (view) => view.setUint32(96, 0, true)],
+    ['image: scale -1 is not above 0', (view) => view.setFloat32(96, -1, true)],
+    ['image: zero point -129 is not from -128 to 127', (view) => view.setInt32(100, -129, true)],
+    ['the scales of first lie outside the block of weights', (view) => view.setUint32(128 + 112, 128, true)],
+    [
+      'first: has a scale of weights that is not above 0',
+      (view) => view.setUint32(128 + 112, view.getUint32(128 + 80, true) + 16, true),
+    ],
+    [
+      'sum: max pooling keeps the scale and zero point of its input',
+      (view) => {
+        view.setUint32(256 + 64, 5, true);
+        view.setUint32(256 + 72, 0xffffffff, true);
+      },
+    ],
+  ])('%s', (message, change) => refuses(int8Model, message, change, true));
+
+  function refuses(from: Model, message: string, change: (view: DataView) => void, sign: boolean): void {
+    const copy = writeModel(from);
     change(new DataView(copy.buffer));
     expect(() => readModel(sign ? signed(copy) : copy)).toThrow(`not a usable .ttm model: ${message}`);
-  });
+  }
 });
 
 describe('writing a model', () => {

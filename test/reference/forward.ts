@@ -8,8 +8,13 @@ type Values = Float64Array;
  * preprocessed numbers, the last one is the feature vector. What the engine is measured against.
  */
 export function forwardAll(model: Model, image: ArrayLike<number>): Values[] {
-  const values: Values[] = [Float64Array.from(image)];
-  for (const operator of model.operators) {
+  return forwardFrom(model, [Float64Array.from(image)]);
+}
+
+/** The values from those on that are given: the image, and outputs of the first operators. */
+export function forwardFrom(model: Model, given: readonly Values[]): Values[] {
+  const values = [...given];
+  for (const operator of model.operators.slice(values.length - 1)) {
     const input = values[operator.input]!;
     const output = COMPUTE[operator.op](operator, input, values[operator.second ?? 0]!);
     if (operator.limit !== null) {

@@ -50,9 +50,10 @@ static int32_t slice(void *user, uint32_t offset, void *to, uint32_t bytes)
 }
 
 /* Samples of two classes: noise, brighter in one of them. */
-static int32_t sample(void *user, int32_t index, void *to, uint32_t bytes)
+static int32_t sample(void *user, int32_t index, uint32_t offset, void *to, uint32_t bytes)
 {
     uint32_t state = (uint32_t)index + 1;
+    (void)offset;
     if (fails(user))
         return OWN_ERROR;
     if (index < 0 || index >= SAMPLES)

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { everyOperator, Network, RELU } from '../engine/networks.js';
 import { folder, Program, root } from './tools.js';

@@ -84,7 +84,9 @@ export function liars(file: string): void {
     ['a layer that is not aligned', answers(0), { layers: 2050, count: 1, ops: 1 }],
     ['the operator of a layer', answers(0), { layers: 8192, count: 1, ops: 0 }],
     ['a sample that leaves the memory', answers(1), { pointer: 0x7fffff00, bytes: 864 }],
-    ['a sample of another size', answers(1), { bytes: 868 }],
+    ['a sample that is too large', answers(1), { bytes: 868 }],
+    ['a piece of a sample that is no floats', answers(1), { bytes: 6 }],
+    ['a piece of a sample that is nothing', answers(1), { bytes: 0 }],
     ['a sample that is not there', answers(1), { bytes: 864, index: 15 }],
     ['a sample before the first', answers(1), { bytes: 864, index: -1 }],
     ['a sample of the check', answers(1, 4), { bytes: 868 }],
@@ -157,7 +159,11 @@ export function liars(file: string): void {
 
   it('follows one whose memory moves when it grows', () => {
     const task = '(func (export "task") (result i32) (drop (memory.grow (i32.const 300))) (i32.const 0))';
-    const grows = moduleOf({ labels: 2048 }, { task, step: answers(1) }, '(memory (export "memory") 1 1000)');
+    const grows = moduleOf(
+      { labels: 2048, bytes: 868 },
+      { task, step: answers(1) },
+      '(memory (export "memory") 1 1000)',
+    );
     expect(refusal(grows, '--method', 'none')).toMatch(FALSE_ADDRESS);
   });
 

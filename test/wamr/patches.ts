@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULTS, TRAINING } from '../../src/defaults.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import { natural } from '../../src/node/natural.js';
 import { classNames } from '../../src/patchfile.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { AdaptOptions, Method } from '../../src/types.js';
-import { deepNetwork, everyOperator, support } from '../engine/networks.js';
+import { deepNetwork, everyOperator, int8Of, support } from '../engine/networks.js';
 import { Program } from './tools.js';
 
-const MODELS = { every: everyOperator(), deep: deepNetwork() };
+const MODELS = { every: everyOperator(), deep: deepNetwork(), int8: int8Of(deepNetwork()) };
 type Case = [keyof typeof MODELS, AdaptOptions];
 
 /** Models and options whose patches are compared. */
@@ -24,12 +24,19 @@ export const CASES: Case[] = [
   ['deep', { method: 'tinytrain', iterations: 2, variants: 2, compute: 1, ram: '48KB', memory: '32KB' }],
   ['deep', { method: 'lastlayer', iterations: 2, variants: 1, optimizer: 'momentum' }],
   ['deep', { method: 'fulltrain', iterations: 2, variants: 1 }],
+  ['int8', { method: 'tinytrain', iterations: 2, variants: 1 }],
+  ['int8', { method: 'tinytrain', iterations: 2, variants: 2, compute: 1, ram: '48KB', memory: '32KB' }],
+  ['int8', { method: 'none' }],
 ];
 
 /** Figures of the engine under WAMR against those in Node: the same bytes, the same answers. */
 export function patches(file: string, cases: Case[]): void {
   const program = new Program(file);
-  const samples = { every: program.add('every', MODELS.every), deep: program.add('deep', MODELS.deep) };
+  const samples = {
+    every: program.add('every', MODELS.every),
+    deep: program.add('deep', MODELS.deep),
+    int8: program.add('int8', MODELS.int8),
+  };
 
   it.each(cases)('%s, %o: the patch equals that of Node, byte for byte', async (model, options) => {
     const node = await TinyTrain.load(writeModel(MODELS[model]), { binary: 'scalar' });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, it } from 'vitest';
 import type { Model } from '../../src/model/model.js';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import type { Sample } from '../../src/types.js';
 import { support } from '../engine/networks.js';
 

@@ -1,7 +1,7 @@
 import { TinyTrain, TinyTrainError } from 'tinytrain';
 import { TinyTrain as InThread } from 'tinytrain/worker';
 import { describe, expect, it } from 'vitest';
-import { writeModel } from '../../src/model/ttm.js';
+import { writeModel } from '../../src/model/write.js';
 import type { Progress } from '../../src/types.js';
 import { everyOperator, support } from '../engine/networks.js';
 

@@ -24,6 +24,7 @@ const LAST_BLOCKS = 2;
 
 let tt;
 let thread;
+let threads;
 let model;
 let trained;
 let support;
@@ -34,10 +35,13 @@ globalThis.bench = {
   /** Loads a network and its samples; says what will be trained. */
   async load({ name, url }) {
     thread?.close();
+    threads?.close();
     for (const graph of graphs.values()) graph.dispose();
     graphs.clear();
     tt = await TinyTrain.load(url, { binary: 'simd' });
     thread = await InThread.load(url, { binary: 'simd' });
+    // As many as tfjs has of its own: one a core.
+    threads = await InThread.load(url, { binary: 'simd', workers: Math.max(2, navigator.hardwareConcurrency) });
     const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
     model = readModel(url.endsWith('.onnx') ? importOnnx(bytes, { name }) : bytes);
     trained = lastBlocks(model, LAST_BLOCKS);
@@ -107,7 +111,7 @@ globalThis.bench = {
     return { ...answer, values: kept.reduce((sum, { length }) => sum + length, 0) };
   },
 
-  /** The same adaptation of tinytrain, in the page's thread or in its worker, timed. */
+  /** The same adaptation of tinytrain, in the page's thread, in a worker or in one a core, timed. */
   async own(where, { iterations, lr, temperature }) {
     const selection = { layers: Object.fromEntries(trained.map((name) => [name, 'all'])) };
     const options = { selection, augment: 'none', optimizer: 'momentum', iterations, lr, temperature };
@@ -121,7 +125,7 @@ globalThis.bench = {
 };
 
 async function timed(where, samples, options) {
-  const engine = where === 'page' ? tt : thread;
+  const engine = { page: tt, thread, threads }[where];
   const given = samples();
   const begun = performance.now();
   const { loss, binary, memory, macs, patch } = await engine.adapt(given, options);

@@ -35,10 +35,12 @@ static int32_t slice(void *user, uint32_t offset, void *to, uint32_t bytes)
     return TT_DONE;
 }
 
-static int32_t sample(void *user, int32_t index, void *to, uint32_t bytes)
+static int32_t sample(void *user, int32_t index, uint32_t offset, void *to, uint32_t bytes)
 {
     const struct program *p = user;
-    return index < 0 || index > INT32_MAX - p->first ? TT_ADDRESS : give_sample(p->current, p->first + index, to, bytes);
+    if (index < 0 || index > INT32_MAX - p->first)
+        return TT_ADDRESS;
+    return give_sample(p->current, p->first + index, offset, to, bytes);
 }
 
 static int32_t store(void *user, int32_t key, const void *bytes, uint32_t size)

@@ -137,11 +137,11 @@ struct samples read_samples(const char *folder, uint32_t tensor_bytes)
     return s;
 }
 
-int32_t give_sample(const struct samples *samples, int32_t index, void *to, uint32_t bytes)
+int32_t give_sample(const struct samples *samples, int32_t index, uint32_t offset, void *to, uint32_t bytes)
 {
-    if (index < 0 || index >= samples->count || bytes != samples->tensor_bytes)
+    if (index < 0 || index >= samples->count || offset > samples->tensor_bytes || bytes > samples->tensor_bytes - offset)
         return TT_ADDRESS;
-    memcpy(to, samples->tensors[index], bytes);
+    memcpy(to, (const uint8_t *)samples->tensors[index] + offset, bytes);
     return TT_DONE;
 }
 

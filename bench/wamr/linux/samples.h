@@ -20,8 +20,8 @@ struct samples {
 /* Reads a folder of samples of `tensor_bytes` bytes each, all finite; ends the program if one is not. */
 struct samples read_samples(const char *folder, uint32_t tensor_bytes);
 
-/* Copies the tensor of a sample, as `sample` of struct tt_caller does. */
-int32_t give_sample(const struct samples *samples, int32_t index, void *to, uint32_t bytes);
+/* Copies a part of the tensor of a sample, as `sample` of struct tt_caller does. */
+int32_t give_sample(const struct samples *samples, int32_t index, uint32_t offset, void *to, uint32_t bytes);
 
 void free_samples(struct samples *samples);
 

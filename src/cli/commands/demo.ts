@@ -44,7 +44,7 @@ async function demo(context: Context, { memory, compute, binary, json }: DemoArg
   session.reset();
   const bar = adaptBar(context);
   const report = await session
-    .adapt(support, { memory, compute, signal: context.signal, onProgress: bar.onProgress })
+    .adapt(support, { memory, compute, guard: true, signal: context.signal, onProgress: bar.onProgress })
     .finally(bar.stop);
   checkInterrupt(context);
   const after = accuracy(session, queries);

@@ -3,8 +3,12 @@ import type { Command } from 'commander';
 import { sampleEpisode } from '../../episodes.js';
 import { bytes, count, duration } from '../../format.js';
 import { type DataSet, openData } from '../../node/data.js';
-import { type EvaluateRow, evaluate, rowsOf } from '../../node/evaluate.js';
-import type { EvaluateConfig, MethodSpec } from '../../node/evaluate-run.js';
+import { cellsOf, type EvaluateRow, evaluate, rowsOf } from '../../node/evaluate.js';
+import type { EvaluateConfig, MethodSpec, TaskResult } from '../../node/evaluate-run.js';
+import { checkWritable, writeAtomic } from '../../node/files.js';
+import { openRaw, Settings } from '../../node/raw.js';
+import { mergeShards, type Run, type Shard, shardText } from '../../node/shard.js';
+import { OptionError } from '../../options.js';
 import {
   budgetOptions,
   checked,
@@ -22,7 +26,6 @@ import { table } from '../format.js';
 import { loadModel, modelOptions as loadOptions } from '../load.js';
 import { type ParsedMethod, parseMethods } from '../methods.js';
 import { bar } from '../progress.js';
-import { openRaw } from '../raw.js';
 import { chooseSelection, readSelection } from '../selection.js';
 
 interface EvaluateArgs extends Omit<SelectArgs, 'support' | 'method' | 'selection' | 'saveSelection'> {
@@ -36,6 +39,17 @@ interface EvaluateArgs extends Omit<SelectArgs, 'support' | 'method' | 'selectio
   iterations: number;
   variants?: number;
   raw?: string;
+  shard?: Shard;
+  out?: string;
+  merge?: string[];
+}
+
+/** `i/n`, counted from 1. */
+function parseShard(text: string): Shard {
+  const m = /^(\d+)\/(\d+)$/.exec(text);
+  const [index, of] = [Number(m?.[1]), Number(m?.[2])];
+  if (m && index >= 1 && index <= of && Number.isSafeInteger(of)) return [index, of];
+  throw new Error(`shard must be i/n with i from 1 to n, such as 2/3, got '${text}'`);
 }
 
 function summary(rows: readonly EvaluateRow[]): string {
@@ -59,7 +73,14 @@ function named(sets: readonly DataSet[]): { path: string; name: string }[] {
   return sets.map(({ path, name }) => ({ path, name: names.filter((n) => n === name).length > 1 ? path : name }));
 }
 
+function print(context: Context, { model, episode }: Run, results: readonly TaskResult[], json?: boolean): void {
+  const rows = rowsOf(results);
+  if (json) printJson(context, { model, episode, rows });
+  else context.out(summary(rows));
+}
+
 async function run(context: Context, args: EvaluateArgs): Promise<void> {
+  if (args.out !== undefined) await checkWritable(args.out);
   const { way, shot, query, seed, memory, compute, ram, criterion, temperature, augment, iterations, variants } = args;
   const episode = { way, shot, query, seed };
   const given = await Promise.all(
@@ -90,14 +111,25 @@ async function run(context: Context, args: EvaluateArgs): Promise<void> {
     episode,
     methods,
   };
-  const raw = args.raw === undefined ? undefined : openRaw(args.raw, config, session.model.checksum, sizes);
-  const total = args.tasks * sets.length * methods.length;
+  const settings = new Settings(config, session.model.checksum, sizes);
+  const evaluation: Run = {
+    model: session.model,
+    binary: session.binary,
+    episode,
+    tasks: args.tasks,
+    data: config.data.map(({ name }) => name),
+    methods: methods.map(({ label }) => label),
+    settings: settings.all,
+  };
+  const raw = args.raw === undefined ? undefined : openRaw(args.raw, settings);
+  const total = cellsOf(evaluation.data, evaluation.methods, args.tasks, args.shard).length;
   let done = 0;
   const progress = bar(context, 'evaluating');
   progress.update(0, total);
   const results = await evaluate(config, {
     tasks: args.tasks,
     workers: args.workers,
+    shard: args.shard,
     done: raw?.done,
     signal: context.signal,
     onResult: (result) => {
@@ -106,16 +138,35 @@ async function run(context: Context, args: EvaluateArgs): Promise<void> {
     },
   }).finally(progress.stop);
   checkInterrupt(context);
-  const rows = rowsOf(results);
-  if (args.json) printJson(context, { model: session.model, episode, rows });
-  else context.out(summary(rows));
+  if (!args.shard) return print(context, evaluation, results, args.json);
+  const lines = results.map((result) => settings.line(result));
+  const text = shardText(evaluation, args.shard, lines);
+  if (args.out === undefined) context.out(text);
+  else await writeAtomic(args.out, text);
+}
+
+/** Options that may not stand together, and those that must. */
+function checkUse(args: EvaluateArgs, command: Command): void {
+  if (args.merge) {
+    const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+    const other = given.find(({ long }) => long !== '--merge' && long !== '--json');
+    if (other) throw new OptionError(`--merge takes everything from the shards: leave ${other.long} out`);
+    return;
+  }
+  if (!args.data) throw new OptionError("required option '--data <dir|zip,...>' not specified");
+  if (args.out !== undefined && !args.shard) throw new OptionError('--out is where a shard goes: give --shard i/n too');
+}
+
+async function merge(context: Context, args: EvaluateArgs): Promise<void> {
+  const { run, results } = await mergeShards(args.merge!);
+  print(context, run, results, args.json);
 }
 
 export function registerEvaluate(program: Command, context: Context): void {
   const command = program
     .command('evaluate')
     .description('accuracy and cost of several methods on the same tasks')
-    .requiredOption('--data <dir|zip,...>', 'data sets, separated by commas', (text) => text.split(',').filter(Boolean))
+    .option('--data <dir|zip,...>', 'data sets, separated by commas', (text) => text.split(',').filter(Boolean))
     .option(
       '--methods <a,b,...>',
       'methods, each with settings if need be: tinytrain:lr=0.003:optimizer=momentum',
@@ -132,7 +183,13 @@ export function registerEvaluate(program: Command, context: Context): void {
       wholeNumber('workers', 1, 1024),
       Math.max(1, availableParallelism() - 1),
     )
-    .option('--raw <file.jsonl>', 'append every single result; results found there are not run again');
+    .option('--raw <file.jsonl>', 'append every single result; results found there are not run again')
+    .option('--shard <i/n>', 'run part i of n, and write its results as lines of JSON', checked(parseShard))
+    .option('--out <file.jsonl>', 'where the results of a shard go, instead of stdout')
+    .option('--merge <file...>', 'show the results of all shards of a run; runs nothing');
   jsonOption(modelOptions(iterationOptions(taskOptions(budgetOptions(command)))));
-  command.action((args: EvaluateArgs) => run(context, args));
+  command.action((args: EvaluateArgs) => {
+    checkUse(args, command);
+    return args.merge ? merge(context, args) : run(context, args);
+  });
 }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { openData, readAll } from '../../node/data.js';
-import type { Session } from '../../node/engine.js';
+import type { AnySession } from '../../node/engine.js';
 import { checkWritable } from '../../node/files.js';
 import type { Sample, SelectOptions } from '../../types.js';
 import { type SelectArgs, selectOptions } from '../arguments.js';
 import { type Context, checkInterrupt, printJson } from '../context.js';
-import { loadModel } from '../load.js';
+import { loadInThreads } from '../load.js';
 import { chooseSelection, readSelection, writeSelection } from '../selection.js';
 import { selectSummary } from '../summary.js';
 
@@ -14,11 +14,12 @@ export async function prepare(
   context: Context,
   args: SelectArgs,
   outputs: (string | undefined)[],
-): Promise<{ session: Session; support: Sample[]; options: SelectOptions }> {
+  workers = 1,
+): Promise<{ session: AnySession; support: Sample[]; options: SelectOptions }> {
   for (const path of [...outputs, args.saveSelection]) if (path !== undefined) await checkWritable(path);
   const given = args.selection === undefined ? undefined : await readSelection(args.selection);
   const data = await openData(args.support);
-  const session = await loadModel(context, args);
+  const session = await loadInThreads(context, args, workers);
   const selection = await chooseSelection(args.method, given, session, context.root);
   const support = await readAll(data, session.model.input);
   checkInterrupt(context);

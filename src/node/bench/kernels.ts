@@ -5,7 +5,7 @@
 import { compileBinary } from '../../binary.js';
 import { Engine, JOB } from '../../engine.js';
 import type { Model, Operator, OperatorKind, Shape } from '../../model/model.js';
-import { writeModel } from '../../model/ttm.js';
+import { writeModel } from '../../model/write.js';
 import { STEP } from '../../profile.js';
 import { Random } from '../../random.js';
 import type { Binary } from '../../types.js';

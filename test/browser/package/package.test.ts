@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeModel } from '../../../src/model/ttm.js';
+import { writeModel } from '../../../src/model/write.js';
 import { everyOperator } from '../../engine/networks.js';
 import { installPacked, run } from '../../package/packed.js';
 import { describeInBrowsers, type Tab } from '../browsers.js';
@@ -82,6 +82,7 @@ describeInBrowsers('the packed package', (browser) => {
     const server = await open(tab, sites[tool]!);
     expect(await use(tab, 'page', 'model.ttm')).toEqual(expected);
     expect(await use(tab, 'thread', 'model.ttm')).toEqual(expected);
+    expect(await use(tab, 'thread', 'model.ttm', { workers: 2 })).toEqual(expected);
     expect(await use(tab, 'ownWorker', 'model.ttm')).toEqual(expected);
     expect(await use(tab, 'model', 'default')).toBe('default');
     expect(tab.errors).toEqual([]);

@@ -1,0 +1,168 @@
+/**
+ * Numbers of 8 bits: a value is (q - zero) * scale. Sums of products of such numbers are integers, exact in 32 bits and
+ * the same in whatever order they are added; what follows is the one place where something is rounded:
+ *
+ *   y = clamp(round(float(sum) * factor), low, high) + zero         factor = (scale of x / scale of y) * scale of w
+ *
+ * in single precision, to the nearest number, ties to even (as ONNX Runtime does it): one multiplication, and equal bits
+ * on every machine and in every binary. Rounding is the addition of 1.5 * 2^23, whose last bit has the value 1.
+ *
+ * With x - zero multiplied out, a sum starts at bias - zero * (sum of the weights), and its terms are x * w alone. That
+ * start is kept so far inside of 32 bits that no sum can leave them: a bias at the end of the range, as the channels have
+ * whose weights are all but zero, saturates.
+ */
+
+/** What a kernel knows of the numbers of its input and output. */
+@unmanaged
+export class Quantised {
+  /** Of the input. */
+  xScale: f32;
+  xZero: i32;
+  /** Of the second input of an addition. */
+  x2Scale: f32;
+  x2Zero: i32;
+  /** Of the output; low and high count from its zero point. */
+  scale: f32;
+  zero: i32;
+  low: f32;
+  high: f32;
+
+  /** Limits of the output: 8 bits, and the activation. */
+  limit(activation: i32, limit: f32): void {
+    this.low = activation ? 0 : <f32>-128 - <f32>this.zero;
+    this.high = <f32>127 - <f32>this.zero;
+    if (activation) this.high = min<f32>(this.high, nearest<f32>(limit / this.scale));
+  }
+}
+
+/** `limit`, for tests. */
+export function int8_limits(q: Quantised, activation: i32, limit: f32): void {
+  q.limit(activation, limit);
+}
+
+/** 1.5 * 2^23, and its bits. */
+const ROUND: f32 = 12582912;
+const ROUND_BITS: i32 = 0x4b400000;
+
+/** y as above, in the low 8 bits; what is no number becomes `low`. */
+export function quantise(x: f32, low: f32, high: f32, zero: i32): i32 {
+  x = low < x ? x : low;
+  return reinterpret<i32>((high < x ? high : x) + ROUND) + zero;
+}
+
+/** Four of them; zero: that of the output, less ROUND_BITS. */
+export class Four {
+  @inline
+  static quantise(x: v128, low: v128, high: v128, zero: v128): v128 {
+    const clamped = f32x4.pmin(high, f32x4.pmax(low, x));
+    return i32x4.add(f32x4.add(clamped, f32x4.splat(ROUND)), zero);
+  }
+
+  @inline
+  static zero(zero: i32): v128 {
+    return i32x4.splat(zero - ROUND_BITS);
+  }
+}
+
+/** Where the sums of a channel with `depth` weights start. */
+export function start_of(bias: i32, weights: i32, zero: i32, depth: i32): i32 {
+  const most: i64 = 0x7fffffff - ((<i64>depth) << 14);
+  return <i32>max<i64>(-most, min<i64>(most, <i64>bias - <i64>weights * zero));
+}
+
+/** factor as above, for a weight's scale. */
+export function factor_of(q: Quantised, scale: f32): f32 {
+  return (q.xScale / q.scale) * scale;
+}
+
+/** out = x in 8 bits. out i8 [n], x f32 [n]; out may begin where x does. */
+export function quantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32): void {
+  const low = <f32>-128 - <f32>zero;
+  const high = <f32>127 - <f32>zero;
+  if (ASC_FEATURE_SIMD) {
+    const lows = f32x4.splat(low);
+    const highs = f32x4.splat(high);
+    const zeros = Four.zero(zero);
+    const scales = f32x4.splat(scale);
+    for (; n >= 8; n -= 8) {
+      const first = Four.quantise(f32x4.div(v128.load(x), scales), lows, highs, zeros);
+      const second = Four.quantise(f32x4.div(v128.load(x, 16), scales), lows, highs, zeros);
+      const both = i16x8.narrow_i32x4_s(first, second);
+      v128.store64_lane(out, i8x16.narrow_i16x8_s(both, both), 0);
+      out += 8;
+      x += 32;
+    }
+  }
+  for (; n > 0; n--) {
+    store<u8>(out, quantise(load<f32>(x) / scale, low, high, zero));
+    out++;
+    x += 4;
+  }
+}
+
+/** out = x as floats. out f32 [n], x i8 [n]; x may be the last quarter of out. */
+export function dequantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    const zeros = i16x8.splat(<i16>zero);
+    const factor = f32x4.splat(scale);
+    for (; n >= 8; n -= 8) {
+      const eight = i16x8.sub(v128.load_ext<i8>(x), zeros);
+      v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(eight)), factor));
+      v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(eight)), factor), 16);
+      out += 32;
+      x += 8;
+    }
+  }
+  for (; n > 0; n--) {
+    store<f32>(out, <f32>(<i32>load<i8>(x) - zero) * scale);
+    out += 4;
+    x++;
+  }
+}
+
+/** The same for n numbers, each with a scale of its own, and none taken off. */
+export function dequantise_each(out: usize, x: usize, n: i32, scales: usize): void {
+  for (; n > 0; n--) {
+    store<f32>(out, <f32>(<i32>load<i8>(x)) * load<f32>(scales));
+    out += 4;
+    x++;
+    scales += 4;
+  }
+}
+
+/** out = activation(a + b), n numbers; out may be a or b. */
+export function add_int8(out: usize, a: usize, b: usize, n: i32, q: Quantised): void {
+  const fa = q.xScale / q.scale;
+  const fb = q.x2Scale / q.scale;
+  const za = q.xZero;
+  const zb = q.x2Zero;
+  const end = out + <usize>n;
+  if (ASC_FEATURE_SIMD) {
+    const block = out + (<usize>n & ~7);
+    const low = f32x4.splat(q.low);
+    const high = f32x4.splat(q.high);
+    const zero = Four.zero(q.zero);
+    while (out < block) {
+      const x = i16x8.sub(v128.load_ext<i8>(a), i16x8.splat(<i16>za));
+      const y = i16x8.sub(v128.load_ext<i8>(b), i16x8.splat(<i16>zb));
+      const s = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(x)), f32x4.splat(fa));
+      const t = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(x)), f32x4.splat(fa));
+      const u = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(y)), f32x4.splat(fb));
+      const v = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(y)), f32x4.splat(fb));
+      const first = Four.quantise(f32x4.add(s, u), low, high, zero);
+      const second = Four.quantise(f32x4.add(t, v), low, high, zero);
+      const both = i16x8.narrow_i32x4_s(first, second);
+      v128.store64_lane(out, i8x16.narrow_i16x8_s(both, both), 0);
+      out += 8;
+      a += 8;
+      b += 8;
+    }
+  }
+  while (out < end) {
+    const sum = <f32>(<i32>load<i8>(a) - za) * fa + <f32>(<i32>load<i8>(b) - zb) * fb;
+    store<u8>(out, quantise(sum, q.low, q.high, q.zero));
+    out++;
+    a++;
+    b++;
+  }
+}

@@ -1,0 +1,33 @@
+// Draws docs/accuracy.md (between its markers) and its pictures from the raw results; runs nothing.
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { costPicture, layerPicture } from './pictures.mjs';
+import { NETWORKS, SAMPLINGS } from './plan.mjs';
+import { rawPath } from './results.mjs';
+import { Table } from './statistics.mjs';
+import { section } from './table.mjs';
+
+const BEGIN = '<!-- drawn by npm run bench:accuracy -- --draw; the text around it is not -->';
+const END = '<!-- end of what is drawn -->';
+
+/** Raw results from `folder`, pictures into it, tables into `page`. */
+export function draw(folder, page) {
+  const files = readdirSync(folder).sort();
+  const tables = Object.keys(SAMPLINGS).flatMap((sampling) => {
+    const end = basename(rawPath(folder, '', sampling));
+    const found = files.filter((file) => file.endsWith(end)).map((file) => file.slice(0, -end.length));
+    const known = NETWORKS.filter((network) => found.includes(network));
+    const networks = [...known, ...found.filter((network) => !known.includes(network))];
+    return networks.map((network) => new Table(folder, network, sampling));
+  });
+  const complete = tables.filter((table) => table.has('tinytrain') && table.has('fulltrain'));
+  const text = readFileSync(page, 'utf8');
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${page}: the markers of the drawn part are missing`);
+  const body = complete.map(section).join('\n\n');
+  writeFileSync(`${page}.tmp`, `${text.slice(0, begin + BEGIN.length)}\n\n${body}\n\n${text.slice(end)}`);
+  renameSync(`${page}.tmp`, page);
+  const balanced = complete.filter((table) => table.sampling === '5way5shot');
+  for (const x of ['memory', 'macs']) costPicture(balanced, x, folder);
+  for (const table of balanced) layerPicture(table, folder);
+}

@@ -1,0 +1,74 @@
+// What bench:accuracy compares: networks, domains, samplings, and the rows of the table with the settings tried for each.
+
+export const NETWORKS = ['mcunet-5fps', 'mbv2-w0.35', 'proxyless-w0.3', 'default'];
+export const DOMAINS = ['omniglot', 'gtsrb', 'quickdraw', 'birds', 'satellite', 'handsign', 'clothing', 'bloodcells'];
+
+/** Ways of sampling tasks (src/episodes.ts). Every method, network and trial gets the same tasks. */
+export const SAMPLINGS = {
+  '5way5shot': { way: 5, shot: 5, query: 10, seed: 0 },
+  'meta-dataset': { way: 'meta', shot: 'meta', query: 10, seed: 0 },
+};
+
+/** Learning rates tried: the method's default first, then others below and above the best that is known. */
+const LADDER = {
+  lastlayer: [1e-2, 3e-3, 3e-2, 1e-1],
+  biasonly: [1e-3, 3e-4, 3e-3, 1e-2],
+  sparseupdate: [1e-2, 3e-3, 3e-2, 1e-1],
+  fulltrain: [3e-4, 1e-4, 1e-3, 6e-4],
+  tinytrain: [2e-2, 6e-3, 6e-2, 2e-1],
+};
+
+/** Trials of a method, in the order in which they are made: which rate of its ladder, and how many iterations. */
+const TRIALS = [
+  { rate: 0, iterations: 40 },
+  { rate: 1, iterations: 40 },
+  { rate: 2, iterations: 40 },
+  { rate: 3, iterations: 40 },
+  { rate: 0, iterations: 80 },
+];
+export const MAX_TRIALS = TRIALS.length;
+
+/** Rows of the table. A row's id is a method as `tinytrain evaluate --methods` takes it, without rate and iterations. */
+export const METHODS = ['none', 'lastlayer', 'biasonly', 'sparseupdate', 'tinytrain', 'fulltrain'];
+/** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */
+export const ABLATIONS = [
+  'tinytrain:criterion=fisher',
+  'tinytrain:criterion=l2',
+  'tinytrain:criterion=random',
+  'tinytrain:selection=static',
+  'tinytrain:memory=256KB',
+  'tinytrain:memory=512KB',
+  'tinytrain:compute=5%',
+  'tinytrain:compute=10%',
+  'tinytrain:compute=30%',
+];
+export const ROWS = [...METHODS, ...ABLATIONS];
+/** Methods that are tuned. */
+export const TUNED = METHODS.filter((method) => method in LADDER);
+
+/** The method whose trials a row takes part in. */
+export const methodOf = (row) => row.split(':')[0];
+
+/** The row with the settings of a trial, as `--methods` takes it: `fulltrain:lr=0.0003:iterations=40`. */
+export function labelOf(row, trial) {
+  const ladder = LADDER[methodOf(row)];
+  if (!ladder) return row;
+  const { rate, iterations } = TRIALS[trial];
+  return `${row}:lr=${ladder[rate]}:iterations=${iterations}`;
+}
+
+/** Ablations run on two of five tasks. */
+export const rowsOfTask = (task) => (task % 5 === 1 || task % 5 === 3 ? ROWS : METHODS);
+
+/** What a row is called in the table. */
+export const TITLES = {
+  'tinytrain:criterion=fisher': 'criterion fisher (P alone)',
+  'tinytrain:criterion=l2': 'criterion l2',
+  'tinytrain:criterion=random': 'criterion random',
+  'tinytrain:selection=static': 'static: one selection for all tasks',
+  'tinytrain:memory=256KB': 'memory 256 KB',
+  'tinytrain:memory=512KB': 'memory 512 KB',
+  'tinytrain:compute=5%': 'compute 5%',
+  'tinytrain:compute=10%': 'compute 10%',
+  'tinytrain:compute=30%': 'compute 30%',
+};

@@ -1,0 +1,74 @@
+// The paper's table on our engine: accuracy, memory and MACs of every method and of ablations of tinytrain, on eight
+// domains, with several networks and two ways of sampling tasks. Writes docs/accuracy.md (between its markers) and pictures.
+//
+//   npm run bench:accuracy -- [--networks a,b] [--sampling 5way5shot,meta-dataset] [--tasks 50] [--workers 1]
+//   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each
+//   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
+//
+// TINYTRAIN_DATA names the folder of models/ and data/; a network may be a .ttm or .onnx file too. Every single result is kept
+// in docs/accuracy/ (--results FOLDER, --page FILE.md): a run that was cut off goes on where it was. Tasks are done in turn,
+// task 0 of every network and domain first.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { draw } from './draw.mjs';
+import { DOMAINS, MAX_TRIALS, NETWORKS, SAMPLINGS } from './plan.mjs';
+
+const { values: args } = parseArgs({
+  options: {
+    networks: { type: 'string', default: NETWORKS.join(',') },
+    sampling: { type: 'string', default: Object.keys(SAMPLINGS).join(',') },
+    tasks: { type: 'string', default: '50' },
+    workers: { type: 'string', default: '1' },
+    trials: { type: 'string', default: '4' },
+    results: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy/', import.meta.url)) },
+    page: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy.md', import.meta.url)) },
+    tune: { type: 'boolean', default: false },
+    draw: { type: 'boolean', default: false },
+  },
+});
+
+function fail(message) {
+  console.error(`bench:accuracy: ${message}`);
+  process.exit(1);
+}
+
+const listed = (name, allowed) => {
+  const values = args[name].split(',');
+  const wrong = values.find((value) => !allowed.includes(value));
+  if (wrong !== undefined) fail(`--${name} must name some of ${allowed.join(', ')}, got '${wrong}'`);
+  return values;
+};
+const count = (name, max) => {
+  const n = Number(args[name]);
+  if (!Number.isInteger(n) || n < 1 || n > max) fail(`--${name} must be an integer from 1 to ${max}`);
+  return n;
+};
+
+const networks = args.networks.split(',');
+const unknown = networks.find((network) => !NETWORKS.includes(network) && !existsSync(network));
+if (unknown !== undefined)
+  fail(`--networks must name some of ${NETWORKS.join(', ')}, or model files, got '${unknown}'`);
+const samplings = listed('sampling', Object.keys(SAMPLINGS));
+const [tasks, workers, trials] = [count('tasks', 10000), count('workers', 1024), count('trials', MAX_TRIALS)];
+
+if (!args.draw) {
+  const root = process.env.TINYTRAIN_DATA;
+  if (!root || !DOMAINS.every((domain) => existsSync(join(root, 'data', `${domain}.zip`)))) {
+    fail('set TINYTRAIN_DATA to the folder that holds models/ and data/, or give --draw');
+  }
+  mkdirSync(args.results, { recursive: true });
+  // Drawing needs no build.
+  const { Bench } = await import('./tasks.mjs');
+  const benches = [];
+  // Settings are tried with 5 ways and 5 shots alone; Meta-Dataset's tasks take what was chosen there.
+  for (const sampling of args.tune ? ['5way5shot'] : samplings) {
+    for (const network of networks) benches.push(await Bench.open({ root, results: args.results, network, sampling }));
+  }
+  if (args.tune) for (const bench of benches) await bench.tune(trials, workers);
+  else {
+    for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers);
+  }
+}
+draw(args.results, args.page);

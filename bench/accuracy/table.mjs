@@ -1,0 +1,90 @@
+// The tables of docs/accuracy.md.
+import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES } from './plan.mjs';
+
+const percent = (e) => (e ? e.mean.toFixed(1) : '');
+const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`;
+/** The interval of fewer tasks is wider than what it is about. */
+const FEWEST = 5;
+const interval = (e) =>
+  e ? `${signed(e.mean)}${e.ci95 === null || e.tasks < FEWEST ? '' : ` ± ${e.ci95.toFixed(1)}`}` : '';
+const megabytes = (bytes) => (bytes / 2 ** 20).toFixed(2);
+const millions = (macs) => (macs / 1e6).toFixed(2);
+
+const line = (cells) => `| ${cells.join(' | ')} |`;
+const markdown = (head, rows) =>
+  [line(head), line(head.map((_, i) => (i ? '---:' : '---'))), ...rows.map(line)].join('\n');
+
+const title = (row) => TITLES[row] ?? row;
+const cells = ({ domains, mean }) => [...DOMAINS.map((domain) => percent(domains[domain])), `**${percent(mean)}**`];
+const costs = (table, row) => {
+  const { backwardBytes, backwardMacs } = table.cost(row);
+  return [megabytes(backwardBytes), millions(backwardMacs)];
+};
+
+/** Accuracy, cost and paired differences of the methods. */
+function methods(table) {
+  const rows = METHODS.filter((row) => table.has(row));
+  const head = ['method', ...DOMAINS, 'mean', 'tasks', 'to fulltrain', 'memory, MB', 'MACs, M'];
+  const body = rows.map((row) => {
+    const accuracy = table.accuracy(row);
+    const difference = row === 'fulltrain' ? '' : interval(table.difference(row, 'fulltrain').mean);
+    return [title(row), ...cells(accuracy), accuracy.mean.tasks, difference, ...costs(table, row)];
+  });
+  return markdown(head, body);
+}
+
+/** Paired differences to fulltrain, domain by domain. */
+function differences(table) {
+  const rows = METHODS.filter((row) => row !== 'fulltrain' && table.has(row));
+  const body = rows.map((row) => {
+    const { domains } = table.difference(row, 'fulltrain');
+    return [title(row), ...DOMAINS.map((domain) => interval(domains[domain]))];
+  });
+  return markdown(['to fulltrain', ...DOMAINS], body);
+}
+
+/** Ablations, beside tinytrain on the tasks that they ran. */
+function ablations(table) {
+  const rows = ABLATIONS.filter((row) => table.has(row));
+  if (!rows.length) return undefined;
+  const head = ['tinytrain with', ...DOMAINS, 'mean', 'tasks', 'to tinytrain', 'to fulltrain', 'memory, MB', 'MACs, M'];
+  const body = ['tinytrain', ...rows].map((row) => {
+    const itself = row === 'tinytrain';
+    const accuracy = table.accuracy(row, itself ? rows[0] : 'tinytrain');
+    const [tiny, full] = ['tinytrain', 'fulltrain'].map((base) => interval(table.difference(row, base).mean));
+    const name = itself ? '1 MB, 15%, its own criterion' : title(row);
+    const to = itself ? ['', ''] : [tiny, full];
+    return [name, ...cells(accuracy), accuracy.mean.tasks, ...to, ...costs(table, row)];
+  });
+  return markdown(head, body);
+}
+
+/** What was tried, what it reached, and for how many domains it was chosen. */
+function settings(table) {
+  if (table.trials < 2) return 'Rates and iterations are the defaults: nothing was tuned for this network.';
+  const lines = table.methods.map((method) => {
+    const trials = Array.from({ length: table.trials }, (_, trial) => {
+      const { mean } = table.trial(method, trial);
+      const times = DOMAINS.filter((domain) => table.trialOf(method, domain) === trial).length;
+      const [, lr, iterations] = labelOf(method, trial).match(/lr=(.*):iterations=(.*)$/);
+      return `${lr} x ${iterations}: ${mean.toFixed(1)} (${times})`;
+    });
+    return [method, ...trials];
+  });
+  const head = ['rate x iterations', ...Array.from({ length: table.trials }, (_, trial) => `trial ${trial + 1}`)];
+  return markdown(head, lines);
+}
+
+const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };
+
+/** Everything that is known of one network and sampling. */
+export function section(table) {
+  const parts = [
+    `### ${table.network}, ${NAMES[table.sampling]}`,
+    methods(table),
+    differences(table),
+    ablations(table),
+  ];
+  if (table.sampling === '5way5shot') parts.push(settings(table));
+  return parts.filter(Boolean).join('\n\n');
+}

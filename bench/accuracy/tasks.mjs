@@ -1,0 +1,127 @@
+// Runs tasks of bench:accuracy: one network, one way of sampling; what is in the raw results is not run again.
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseMethods } from '../../dist/cli/methods.js';
+import { chooseSelection } from '../../dist/cli/selection.js';
+import { DEFAULTS, TRAINING } from '../../dist/defaults.js';
+import { openData, readSamples } from '../../dist/node/data.js';
+import { runJobs } from '../../dist/node/evaluate.js';
+import { TinyTrain } from '../../dist/node/index.js';
+import { openRaw, Settings } from '../../dist/node/raw.js';
+import { selectionOf } from '../../dist/selection.js';
+import { DOMAINS, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
+import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
+
+const PACKAGE = new URL('../../', import.meta.url);
+
+/** Classes and samples of each class, of the source domain, by which the static selection is found. */
+const STATIC = { data: 'tiny-imagenet/tiny-imagenet-0.zip/train', classes: 20, samples: 5 };
+
+/** What tinytrain chooses for samples of the source domain: used for every task, it is a static selection. */
+async function staticSelection(tt, root) {
+  const data = await openData(join(root, 'data', STATIC.data));
+  const which = data.classes.slice(0, STATIC.classes).flatMap((_, c) => {
+    return Array.from({ length: STATIC.samples }, (_, image) => ({ class: c, image }));
+  });
+  return selectionOf(await tt.select(await readSamples(data, which, tt.model.input)));
+}
+
+/** A method of `parseMethods` with every setting that its results depend on, or nothing where the network has no selection. */
+async function complete({ label, options, selectionFile }, tt, statically) {
+  const { memory, compute, criterion, temperature, augment, variants, iterations } = DEFAULTS;
+  const { optimizer } = TRAINING[options.method];
+  const common = { memory, compute, criterion, temperature, augment, variants, iterations, optimizer };
+  let selection;
+  if (selectionFile === 'static') selection = statically;
+  else if (options.method === 'sparseupdate') {
+    if (!existsSync(new URL(`selections/${tt.model.name}.json`, PACKAGE))) return undefined;
+    selection = await chooseSelection('sparseupdate', undefined, tt, PACKAGE);
+  }
+  return { label, options: { ...common, ...options, ...(selection && { selection }) } };
+}
+
+/** An embedded network's name, or the path of a file. */
+function modelOf(root, network) {
+  if (network === 'default') return network;
+  return NETWORKS.includes(network) ? join(root, 'models', `${network}.onnx`) : network;
+}
+
+export class Bench {
+  /** Opens a network with its raw results. `root` holds models/ and data/. */
+  static async open({ root, results, network, sampling }) {
+    const bench = new Bench();
+    const model = modelOf(root, network);
+    const name = basename(model).replace(/\.(ttm|onnx)$/, '');
+    const tt = await TinyTrain.load(model);
+    const labels = ROWS.flatMap((row) => Array.from({ length: MAX_TRIALS }, (_, trial) => labelOf(row, trial)));
+    const parsed = parseMethods([...new Set(labels)].join(','));
+    const statically = await staticSelection(tt, root);
+    const methods = (await Promise.all(parsed.map((method) => complete(method, tt, statically)))).filter(Boolean);
+    const data = DOMAINS.map((name) => ({ name, path: join(root, 'data', `${name}.zip`) }));
+    const sizes = [];
+    for (const { path } of data) sizes.push((await openData(path)).classes.map((c) => c.files.length));
+    const config = {
+      engineUrl: new URL('dist/node/index.js', PACKAGE).href,
+      model,
+      modelOptions: {},
+      data,
+      episode: SAMPLINGS[sampling],
+      methods,
+    };
+    const raw = openRaw(rawPath(results, name, sampling), new Settings(config, tt.model.checksum, sizes));
+    Object.assign(bench, { network: name, sampling, config, raw, results: new Results(raw.done), folder: results });
+    bench.indices = new Map(methods.map(({ label }, i) => [label, i]));
+    return bench;
+  }
+
+  /** What was tried with 5 ways and 5 shots, whose choice holds for every sampling. */
+  #tried() {
+    return this.sampling === '5way5shot' ? this.results : Results.read(rawPath(this.folder, this.network, '5way5shot'));
+  }
+
+  /** Methods that this network has. */
+  #has(methods) {
+    return methods.filter((method) => this.indices.has(labelOf(method, 0)));
+  }
+
+  /** Tries the first `trials` settings of every method on the first tasks of every domain. */
+  async tune(trials, workers) {
+    for (let task = 0; task < TUNING_TASKS; task++) {
+      const labels = this.#has(TUNED).flatMap((method) => {
+        return Array.from({ length: trials }, (_, trial) => labelOf(method, trial));
+      });
+      await this.#run(task, () => labels, workers);
+    }
+  }
+
+  /** One task of every domain, with every row of the table, in the settings chosen by the other domains. */
+  async round(task, workers) {
+    const tried = this.#tried();
+    const trials = trialsDone(tried, this.#has(TUNED));
+    const rows = rowsOfTask(task);
+    await this.#run(
+      task,
+      (domain) => rows.map((row) => labelOf(row, chooseTrial(tried, row, domain, trials))),
+      workers,
+    );
+  }
+
+  async #run(task, labelsOf, workers) {
+    const jobs = [];
+    for (const [data, domain] of DOMAINS.entries()) {
+      const labels = labelsOf(domain).filter((label) => this.indices.has(label));
+      const missing = labels.filter((label) => !this.results.get(domain, label, task));
+      if (missing.length) jobs.push({ data, task, methods: missing.map((label) => this.indices.get(label)) });
+    }
+    if (!jobs.length) return;
+    await runJobs(this.config, jobs, workers, (results) => {
+      for (const result of results) {
+        this.raw.append(result);
+        this.results.add(result);
+      }
+      const [{ data }] = results;
+      const line = results.map((r) => `${r.method.split(':')[0]} ${r.accuracy.toFixed(0)}`).join(', ');
+      console.error(`${this.network} ${this.sampling} task ${task} ${data}: ${line}`);
+    });
+  }
+}
