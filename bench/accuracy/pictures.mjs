@@ -17,10 +17,11 @@ const X = {
   macs: { label: 'backward MACs of a sample, M', of: ({ backwardMacs }) => backwardMacs / 1e6 },
 };
 
-/** A row's place: fulltrain's mean, and the difference to it on the tasks that both ran. */
-function point(table, row, x, level) {
-  const { mean, ci95 } = table.difference(row, 'fulltrain').mean;
-  const [y, half] = row === 'fulltrain' ? [level, 0] : [level + mean, ci95 ?? 0];
+/** A row's place: the mean of another row, and the difference to it on the tasks that both ran. */
+function point(table, row, x, base) {
+  const level = table.accuracy(base).mean.mean;
+  const { mean, ci95 } = table.difference(row, base).mean;
+  const [y, half] = row === base ? [level, 0] : [level + mean, ci95 ?? 0];
   return { network: table.network, row, x: X[x].of(table.cost(row)), y, low: y - half, high: y + half };
 }
 
@@ -39,15 +40,14 @@ export function costPicture(tables, x, folder) {
   if (!known.length) return;
   const [points, budgets, levels] = [[], [], []];
   for (const table of known) {
-    const level = table.accuracy('fulltrain').mean.mean;
-    const at = (row) => point(table, row, x, level);
+    const at = (row) => point(table, row, x, 'fulltrain');
     const methods = METHODS.filter((row) => row !== 'none' && table.has(row)).map(at);
     points.push(...methods);
     levels.push(at('none'));
     const other = Object.keys(SHORT).filter(
       (row) => row.includes(x === 'memory' ? 'memory' : 'compute') && table.has(row),
     );
-    if (other.length) budgets.push(...other.map(at), at('tinytrain'));
+    if (other.length) budgets.push(...[...other, 'tinytrain'].map((row) => point(table, row, x, 'tinytrain')));
   }
   budgets.sort((a, b) => a.x - b.x);
   const facet = { fx: 'network' };
