@@ -27,7 +27,7 @@ export async function runNode({ model, support, queries, options, linear = PLENT
   const right = queries.filter(({ image, label }) => node.classify(image).label === label).length;
   const patch = node.patch();
   return {
-    sha256: sha256(patch),
+    sha256: await sha256(patch),
     patchBytes: patch.length,
     right,
     queries: queries.length,
