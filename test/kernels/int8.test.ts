@@ -1,92 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Operator, type Quantisation, sizeOf } from '../../src/model/model.js';
 import { Random } from '../../src/random.js';
-import { describeWithData } from '../data.js';
-import { readDump } from '../dumps.js';
 import { int8Operator, quantise } from '../reference/int8.js';
-import { BINARIES, geometry, Kernels } from './harness.js';
-
-/** Bytes that a kernel may read behind a buffer, and does not use. */
-const SLACK = 16;
-
-class Int8Kernels extends Kernels {
-  bytes(values: Int8Array | Uint8Array): number {
-    const at = this.alloc(values.length + SLACK);
-    new Int8Array(this.memory.buffer, at, values.length).set(values);
-    return at;
-  }
-
-  raw(values: Int32Array | Float32Array): number {
-    return this.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-
-  /** The operator by the kernel that the engine takes; `slice`: a pointwise or linear layer in slices of so many channels. */
-  run(operator: Operator, inputs: Int8Array[], from: Quantisation[], slice = operator.out[2]): Int8Array {
-    this.reset();
-    const [inH, inW, inC] = operator.in;
-    const [outH, outW, outC] = operator.out;
-    const { op, limit, weights, bias } = operator;
-    const int8 = operator.int8!;
-    const g = this.geometry({
-      ...geometry({ inH, inW, inC }),
-      ...{ outH, outW, outC, kernelH: operator.kernel[0], kernelW: operator.kernel[1] },
-      ...{ strideH: operator.stride[0], strideW: operator.stride[1], padTop: operator.padding[0] },
-      ...{ padLeft: operator.padding[1], padBottom: operator.padding[2], padRight: operator.padding[3] },
-      ...{ activation: limit === null ? 0 : 1, limit: limit ?? Number.POSITIVE_INFINITY },
-    });
-    const q = this.alloc(32);
-    const view = new DataView(this.memory.buffer, q, 32);
-    for (const [i, { scale, zero }] of [...from, ...(from[1] ? [] : [int8]), int8].entries()) {
-      view.setFloat32(8 * i, scale, true);
-      view.setInt32(8 * i + 4, zero, true);
-    }
-    this.call.int8_limits!(q, limit === null ? 0 : 1, limit ?? Number.POSITIVE_INFINITY);
-    const size = sizeOf(operator.out);
-    const [x, y] = inputs.map((values) => this.bytes(values));
-    const out = this.alloc(size);
-    if (op === 'addition') this.call.add_int8!(out, x!, y!, size, q);
-    else if (op === 'maxPooling') this.call.int8_maxpool!(out, x!, g, q);
-    else if (op === 'averagePooling') this.call.int8_avgpool!(out, x!, g, q, operator.wholeWindow ? 1 : 0);
-    else if (op === 'globalAveragePooling') this.call.int8_avgpool!(out, x!, g, q, 0);
-    else {
-      const w = this.bytes(weights as Int8Array);
-      const b = this.raw(bias as Int32Array);
-      const scales = this.raw(int8.scales!);
-      const scratch = (bytes: number) => this.alloc(bytes);
-      const plain =
-        [...operator.kernel, ...operator.stride].every((n) => n === 1) && operator.padding.every((n) => n === 0);
-      if (op === 'depthwise') {
-        const at = scratch(this.call.int8_depthwise_scratch!(g));
-        this.call.int8_depthwise!(out, x!, w, b, scales, at, g, q);
-      } else if (op === 'linear' || plain) {
-        const row = weights!.length / outC;
-        const at = scratch(this.call.int8_scratch!(row));
-        for (let first = 0; first < outC; first += slice) {
-          this.call.int8_dense!(
-            out,
-            x!,
-            w + first * row,
-            b + 4 * first,
-            scales + 4 * first,
-            at,
-            g,
-            q,
-            row,
-            first,
-            Math.min(slice, outC - first),
-          );
-        }
-      } else {
-        const bytes = this.call.int8_conv2d_scratch!(g);
-        const at = scratch(bytes);
-        this.call.int8_conv2d!(out, x!, w, b, scales, at, g, q);
-        expect(this.intact(at, bytes)).toBe(true);
-      }
-    }
-    expect(this.intact(out, size)).toBe(true);
-    return new Int8Array(this.memory.buffer, out, size).slice();
-  }
-}
+import { BINARIES } from './harness.js';
+import { Int8Kernels } from './int8_harness.js';
 
 const random = new Random(5);
 const int = (low: number, high: number) => random.between(low, high);
@@ -173,28 +90,6 @@ for (const file of BINARIES) {
         const wanted = Math.min(Math.max(floats[i]!, low), high);
         expect(Math.abs(value - wanted)).toBeLessThanOrEqual((q.scale / 2) * 1.00001);
       }
-    });
-  });
-
-  describeWithData(`int8 networks, layer by layer, ${file}`, () => {
-    it.each(['mcunet-5fps', 'mbv2-w0.35', 'proxyless-w0.3'])('%s', (network) => {
-      const { model, image, traces } = readDump(network);
-      const values = [image, ...traces];
-      let off = 0;
-      for (const [i, operator] of model.operators.entries()) {
-        const inputs = operator.second === null ? [operator.input] : [operator.input, operator.second];
-        const from = inputs.map((v) => (v === 0 ? model.image! : model.operators[v - 1]!.int8!));
-        const out = kernels.run(
-          operator,
-          inputs.map((v) => values[v]!),
-          from,
-        );
-        const steps = out.map((y, k) => Math.abs(y - traces[i]![k]!));
-        expect(Math.max(...[...new Set(steps)]), operator.name).toBeLessThanOrEqual(1);
-        off += steps.filter((step) => step > 0).length;
-      }
-      // The dump rounds in double precision, the engine in single: what lies next to a tie may fall on the other side.
-      expect(off / traces.reduce((sum, t) => sum + t.length, 0)).toBeLessThan(2e-4);
     });
   });
 }
