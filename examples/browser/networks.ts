@@ -46,9 +46,6 @@ export interface Verdict {
   after: Classification | null;
 }
 
-/** Threads that adapt together: half of the cores, as the rest of the page wants some too, and each takes memory. */
-const WORKERS = Math.min(4, Math.max(1, navigator.hardwareConcurrency >> 1));
-
 /**
  * The model twice, each in a thread of its own: as it came, with prototypes alone, and as it is adapted. So both can be
  * asked at any moment.
@@ -73,7 +70,7 @@ export class Networks {
     this.#selecting?.abort();
     const worker = this.#thread;
     // One after the other: what the first refuses, the second needs not try.
-    const after = await TinyTrain.load(bytes, { ...options, worker, workers: WORKERS });
+    const after = await TinyTrain.load(bytes, { ...options, worker });
     const before = await TinyTrain.load(bytes, { ...options, worker });
     const info = await after.inspect();
     const channels = info.model.input[2];
