@@ -152,10 +152,9 @@ export function rowLength(op: Op): i32 {
   return op.weightCount / op.outC;
 }
 
-/** True for a convolution that is a matrix product: 1x1, stride 1, no padding. */
-export function isPointwise(op: Op): bool {
+/** True if the window of an operator is 1x1, with stride 1 and no padding. */
+export function hasUnitWindow(op: Op): bool {
   return (
-    op.op == CONV2D &&
     op.kernelH == 1 &&
     op.kernelW == 1 &&
     op.strideH == 1 &&
@@ -165,6 +164,11 @@ export function isPointwise(op: Op): bool {
     op.padBottom == 0 &&
     op.padRight == 0
   );
+}
+
+/** True for a convolution that is a matrix product: each pixel for itself. */
+export function isPointwise(op: Op): bool {
+  return op.op == CONV2D && hasUnitWindow(op);
 }
 
 /** Multiply-accumulates of an operator's forward pass; taps that fall on padding count. */

@@ -6,6 +6,7 @@ import {
   DEPTHWISE,
   GLOBALAVGPOOL,
   HEADER_BYTES,
+  hasUnitWindow,
   LINEAR,
   MAXPOOL,
   modelBase,
@@ -104,15 +105,7 @@ function validWindow(size: i32, out: i32, kernel: i32, stride: i32, before: i32,
 
 function validOperator(op: Op): bool {
   const sameChannels = op.inC == op.outC;
-  const unitWindow =
-    op.kernelH == 1 &&
-    op.kernelW == 1 &&
-    op.strideH == 1 &&
-    op.strideW == 1 &&
-    op.padTop == 0 &&
-    op.padLeft == 0 &&
-    op.padBottom == 0 &&
-    op.padRight == 0;
+  const unitWindow = hasUnitWindow(op);
   switch (op.op) {
     case CONV2D:
       return true;

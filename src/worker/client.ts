@@ -17,6 +17,7 @@ import type {
   SelectReport,
 } from '../types.js';
 import { browser, type Host, type WorkerChoice } from './channel.js';
+import { portsBetween } from './crew.js';
 import { type Hooks, Line } from './line.js';
 import { type Method, wholeBuffers } from './protocol.js';
 
@@ -206,17 +207,4 @@ function compact<T>(view: T): T {
   if (!ArrayBuffer.isView(view) || view.byteLength === view.buffer.byteLength) return view;
   // Of any typed array; that of Node's Buffer would not copy.
   return Uint8Array.prototype.slice.call(view) as T;
-}
-
-/** A port from each of `count` threads to each other one: of every thread, its ends. */
-function portsBetween(count: number): MessagePort[][] {
-  const ports: MessagePort[][] = Array.from({ length: count }, () => []);
-  for (let a = 0; a < count; a++) {
-    for (let b = a + 1; b < count; b++) {
-      const { port1, port2 } = new MessageChannel();
-      ports[a]!.push(port1);
-      ports[b]!.push(port2);
-    }
-  }
-  return ports;
 }

@@ -65,3 +65,16 @@ export class Threads implements Crew {
     });
   }
 }
+
+/** A port from each of `count` threads to each other one: of every thread, its ends. */
+export function portsBetween(count: number): MessagePort[][] {
+  const ports: MessagePort[][] = Array.from({ length: count }, () => []);
+  for (let a = 0; a < count; a++) {
+    for (let b = a + 1; b < count; b++) {
+      const { port1, port2 } = new MessageChannel();
+      ports[a]!.push(port1);
+      ports[b]!.push(port2);
+    }
+  }
+  return ports;
+}

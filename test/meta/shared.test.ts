@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { JOB } from '../../src/engine.js';
 import { runJob } from '../../src/run.js';
-import { Threads } from '../../src/worker/crew.js';
+import { portsBetween, Threads } from '../../src/worker/crew.js';
 import { everyOperator, support } from '../engine/networks.js';
 import { BINARIES, everyLayer, Rig } from '../engine/rig.js';
 
@@ -11,14 +11,7 @@ async function patches(binary: 'scalar' | 'simd', count: number, queries: number
   // The classes take turns, so that all of them are in the support set.
   const all = support(model.input, [14, 14, 14]);
   const samples = all.map((_, i) => all[(i % 3) * 14 + Math.floor(i / 3)]!);
-  const ports: MessagePort[][] = Array.from({ length: count }, () => []);
-  for (let a = 0; a < count; a++) {
-    for (let b = a + 1; b < count; b++) {
-      const { port1, port2 } = new MessageChannel();
-      ports[a]!.push(port1);
-      ports[b]!.push(port2);
-    }
-  }
+  const ports = portsBetween(count);
   const found = await Promise.all(
     ports.map(async (own, index) => {
       const rig = await Rig.create(binary, model, samples);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { writeModel } from '../../src/model/write.js';
 import { TinyTrain as Here } from '../../src/tinytrain.js';
 import type { AdaptOptions, Sample } from '../../src/types.js';
-import { Threads } from '../../src/worker/crew.js';
+import { portsBetween, Threads } from '../../src/worker/crew.js';
 import { everyOperator, randomModel, support } from '../engine/networks.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
@@ -23,14 +23,7 @@ async function together(
   options: AdaptOptions,
   binary: 'scalar' | 'simd',
 ) {
-  const ports: MessagePort[][] = Array.from({ length: count }, () => []);
-  for (let a = 0; a < count; a++) {
-    for (let b = a + 1; b < count; b++) {
-      const { port1, port2 } = new MessageChannel();
-      ports[a]!.push(port1);
-      ports[b]!.push(port2);
-    }
-  }
+  const ports = portsBetween(count);
   const crews = ports.map((own, index) => new Threads(index, own));
   const all = await Promise.all(crews.map((crew) => Here.load(file, { binary, crew } as object)));
   for (const crew of crews) crew.begin(1);
