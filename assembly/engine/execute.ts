@@ -236,7 +236,12 @@ function updateRows(
 ): void {
   const g = layer.gradient + (offset << 2);
   const m = statesOf(layer) + (offset << 2);
-  const n = layer.count;
+  let n = layer.count;
+  // Rows without gaps are one row.
+  if (!list && elementStride == 4) {
+    row *= n;
+    n = 1;
+  }
   if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
   else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);
   else {

@@ -4,6 +4,7 @@
  * contiguous, [n][rowLength]. `channels` is a rising u16 list, or 0 for rows 0 to n - 1. Each clears the gradient,
  * ready for the next iteration.
  */
+import { Lanes } from './math';
 
 /** Address of row j of the weights. */
 function row(w: usize, channels: usize, j: i32, rowStride: i32): usize {
@@ -27,7 +28,16 @@ export function sgd_update(
 ): void {
   for (let j = 0; j < n; j++) {
     let at = row(w, channels, j, rowStride);
-    for (let t = 0; t < rowLength; t++) {
+    let t = 0;
+    if (ASC_FEATURE_SIMD && elementStride == 4) {
+      for (; t <= rowLength - 4; t += 4) {
+        v128.store(at, Lanes.mulAdd<v128>(v128.load(at), f32x4.splat(-lr), v128.load(g)));
+        v128.store(g, f32x4.splat(0));
+        at += 16;
+        g += 16;
+      }
+    }
+    for (; t < rowLength; t++) {
       store<f32>(at, load<f32>(at) - lr * load<f32>(g));
       store<f32>(g, 0);
       at += elementStride;

@@ -1,6 +1,5 @@
 /** The inner loops of the matrix product with SIMD; what they are given is told in tile.ts. */
 import { Lanes } from './math';
-import { row } from './tile';
 
 /**
  * c[count][8] = clip(start + rows i to i + count of a, times a panel of b). Of a count that is no multiple of 4
@@ -13,11 +12,26 @@ export function tiles_4x8(
   a: usize, aRow: usize, aStep: usize, list: usize,
   panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
+  let next = a + <usize>i * aRow;
   for (const last = i + count - 1; i <= last; i += 4) {
-    let a0 = row(a, aRow, list, i);
-    let a1 = row(a, aRow, list, min(i + 1, last));
-    let a2 = row(a, aRow, list, min(i + 2, last));
-    let a3 = row(a, aRow, list, min(i + 3, last));
+    let a0 = next;
+    let a1 = a0 + aRow;
+    let a2 = a1 + aRow;
+    let a3 = a2 + aRow;
+    next = a3 + aRow;
+    if (list) {
+      // In place of calls, around which all registers would be saved; numbers behind the list's end are not used.
+      const at = list + ((<usize>i) << 1);
+      a0 = a + aRow * <usize>load<u16>(at);
+      a1 = a + aRow * <usize>load<u16>(at, 2);
+      a2 = a + aRow * <usize>load<u16>(at, 4);
+      a3 = a + aRow * <usize>load<u16>(at, 6);
+    }
+    if (i + 3 > last) {
+      if (i == last) a1 = a0;
+      if (i + 2 > last) a2 = a1;
+      a3 = a2;
+    }
     let c00 = v128.load(start);
     let c01 = v128.load(start, 16);
     start += startRow;
@@ -110,11 +124,26 @@ export function tiles_4x4(
   a: usize, aRow: usize, aStep: usize, list: usize,
   panel: usize, bRow: usize, steps: i32, runs: i32, aJump: usize, bJump: usize, add: bool, low: f32, high: f32,
 ): void {
+  let next = a + <usize>i * aRow;
   for (const last = i + count - 1; i <= last; i += 4) {
-    let a0 = row(a, aRow, list, i);
-    let a1 = row(a, aRow, list, min(i + 1, last));
-    let a2 = row(a, aRow, list, min(i + 2, last));
-    let a3 = row(a, aRow, list, min(i + 3, last));
+    let a0 = next;
+    let a1 = a0 + aRow;
+    let a2 = a1 + aRow;
+    let a3 = a2 + aRow;
+    next = a3 + aRow;
+    if (list) {
+      // In place of calls, around which all registers would be saved; numbers behind the list's end are not used.
+      const at = list + ((<usize>i) << 1);
+      a0 = a + aRow * <usize>load<u16>(at);
+      a1 = a + aRow * <usize>load<u16>(at, 2);
+      a2 = a + aRow * <usize>load<u16>(at, 4);
+      a3 = a + aRow * <usize>load<u16>(at, 6);
+    }
+    if (i + 3 > last) {
+      if (i == last) a1 = a0;
+      if (i + 2 > last) a2 = a1;
+      a3 = a2;
+    }
     let c0 = v128.load(start);
     start += startRow;
     let c1 = v128.load(start);
