@@ -20,6 +20,7 @@
  *     s | h h | s
  */
 import { inTiles, Line, singles } from './depthwise_line';
+import { hasQuads, quads } from './depthwise_quads';
 import { TILE } from './depthwise_tiles';
 import { Geometry } from './geometry';
 
@@ -90,6 +91,10 @@ class Axis {
   }
 }
 
+/** Outputs of the planes, from the first row and column on, that are done already (depthwise_quads.ts). */
+let doneRows: i32 = 0;
+let doneColumns: i32 = 0;
+
 const line = changetype<Line>(memory.data(96, 16));
 const axes = memory.data(96, 16);
 const axisY = changetype<Axis>(axes);
@@ -111,6 +116,14 @@ export function depthwise_forward(out: usize, x: usize, w: usize, bias: usize, g
  * dx: [inH][inW][C], dy: [outH][outW][C], w: [kernelH][kernelW][C]
  */
 export function depthwise_backward_input(dx: usize, dy: usize, w: usize, g: Geometry, accumulate: bool): void {
+  if (ASC_FEATURE_SIMD && !accumulate && hasQuads(g)) {
+    // Those of which all taps are inside in the plane that has most of them, and which belong to lines along rows.
+    axisY.transposed(1, g.outH, g.inH, 3, 2, 1);
+    axisX.transposed(1, g.outW, g.inW, 3, 2, 1);
+    doneRows = axisY.to;
+    doneColumns = axisX.to & -TILE;
+    quads(dx, dy, w, g, doneRows, doneColumns);
+  }
   for (let y = 0; y < g.strideH; y++) {
     axisY.transposed(y, g.outH, g.inH, g.kernelH, g.strideH, g.padTop);
     for (let x = 0; x < g.strideW; x++) {
@@ -118,6 +131,7 @@ export function depthwise_backward_input(dx: usize, dy: usize, w: usize, g: Geom
       plane(dx, g.inW, dy, w, g, accumulate ? dx : 0, accumulate, -Infinity, Infinity);
     }
   }
+  if (ASC_FEATURE_SIMD) doneRows = 0;
 }
 
 /**
@@ -143,7 +157,7 @@ function plane(
   const wide = (x.to - x.from) & -TILE;
   for (let i = 0; i < y.n; i++) {
     const inside = tall && i >= y.from && i < y.to;
-    let j = 0;
+    let j = ASC_FEATURE_SIMD && i < doneRows ? doneColumns : 0;
     while (j < x.n) {
       const across = wide && j == x.from;
       const down = inside && !across;

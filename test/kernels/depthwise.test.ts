@@ -114,6 +114,16 @@ shapes.push(
 );
 // Rows too long, and a kernel too large, for the buffers of the SIMD weight gradient.
 shapes.push(geometry({ inH: 1, inW: 700, inC: 37, kernelH: 3, kernelW: 3, padTop: 1, padLeft: 1, padBottom: 1 }));
+// Squares of the SIMD input gradient: beside them odd sizes, even ones, and padding that they don't take.
+for (const [inH, inW, padRight] of [
+  [11, 14, 1],
+  [12, 19, 1],
+  [6, 17, 0],
+] as const) {
+  const square = { kernelH: 3, kernelW: 3, strideH: 2, strideW: 2, padTop: 1, padLeft: 1, padBottom: 1, padRight };
+  shapes.push(geometry({ inH, inW, inC: 8, ...square }));
+  shapes.push(geometry({ inH, inW, inC: 8, ...square, padTop: 0 }));
+}
 shapes.push(geometry({ inH: 13, inW: 14, inC: 9, kernelH: 12, kernelW: 12, padTop: 2, padLeft: 3 }));
 
 describe.each(BINARIES)('%s', (file) => {
