@@ -67,11 +67,14 @@ export function relu_backward(dy: usize, y: usize, n: i32, limit: f32): void {
   if (ASC_FEATURE_SIMD) {
     const zero = f32x4.splat(0);
     const high = f32x4.splat(limit);
-    for (; n >= 4; n -= 4) {
-      const v = v128.load(y);
-      v128.store(dy, v128.and(v128.load(dy), v128.and(f32x4.gt(v, zero), f32x4.lt(v, high))));
-      dy += 16;
-      y += 16;
+    // Two registers a turn: half as many operations go into addresses and the loop.
+    for (; n >= 8; n -= 8) {
+      const u = v128.load(y);
+      const v = v128.load(y, 16);
+      v128.store(dy, v128.and(v128.load(dy), v128.and(f32x4.gt(u, zero), f32x4.lt(u, high))));
+      v128.store(dy, v128.and(v128.load(dy, 16), v128.and(f32x4.gt(v, zero), f32x4.lt(v, high))), 16);
+      dy += 32;
+      y += 32;
     }
   }
   for (; n > 0; n--) {
