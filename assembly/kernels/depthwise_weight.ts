@@ -46,8 +46,8 @@ export function depthwise_backward_weight(dw: usize, dy: usize, x: usize, g: Geo
       const first = offset(channels, j);
       if (ASC_FEATURE_SIMD) {
         // Which of the next eight channels are wanted. From four on, computing all eight costs less than to pack them.
-        let wanted = 0;
-        let count = 0;
+        let wanted = channels ? 0 : 255;
+        let count = channels ? 0 : min(8, n - j);
         while (count < 8 && j + count < n) {
           const lane = (offset(channels, j + count) - first) >> 2;
           if (lane > 7) break;
