@@ -36,7 +36,7 @@ import { augmentImage, mirrorImage, requestImage } from './image';
 import { sumInformation } from './information';
 import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
 import { opAt } from './model';
-import { hasParts, partOf } from './parts';
+import { headPart } from './parts';
 import {
   CHECKING,
   FEATURE,
@@ -135,7 +135,7 @@ export function runSteps(budget: i32): i32 {
     control().stepCode = s.code;
     control().stepOperator = s.op;
     if (s.code == S_END) {
-      const wanted = exchangeSums(pass, sample, variant, piece);
+      const wanted = exchangeSums(sample, variant, piece);
       if (wanted != status.DONE) {
         waiting = true;
         return wanted;
@@ -235,7 +235,8 @@ function pseudoQuery(s: Step): void {
 
 /** End of a forward pass without saving. */
 function endFeatures(f: usize): void {
-  if (pass == PROTOTYPES && hasParts()) memory.copy(partOf(0, 0), f, (<usize>control().featureCount) << 2);
+  const part = pass == PROTOTYPES ? headPart() : 0;
+  if (part) memory.copy(part, f, (<usize>control().featureCount) << 2);
   else if (pass == PROTOTYPES) addToPrototype(f, sample);
   else if (pass == PROBING) probe(f, sample, variant != 0);
   else takeFeatures(f);

@@ -2,7 +2,7 @@
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
 import { control } from './control';
-import { hasParts, lossPart, prototypeBytes, prototypesPart } from './parts';
+import { headPart, lossIn, prototypeBytes, prototypesPart } from './parts';
 
 function vectorBytes(): usize {
   return (<usize>control().featureCount) << 2;
@@ -105,7 +105,8 @@ export function queryLoss(df: usize, f: usize, sample: i32, training: bool): voi
     training,
   );
   if (!training) return;
-  if (hasParts()) store<f32>(lossPart(), loss);
+  const head = headPart();
+  if (head) store<f32>(lossIn(head), loss);
   else addLoss(loss);
 }
 
