@@ -3,6 +3,7 @@
  *
  *     heads    one for every sample of a round, whoever runs it, to be exchanged; by the pass
  *                prototypes   | features |
+ *                probe        | whether its class claims it as it is | mirrored |
  *                Fisher pass  | Δ of all layers |
  *                training     | gradients of the prototypes | loss |
  *     layers   one for every sample of a round that this instance runs
@@ -18,6 +19,8 @@ export const ROUND: i32 = 8;
 let heads: usize = 0;
 let layers: usize = 0;
 let headBytes: u32 = 0;
+/** Samples of a round, at most. */
+let most: i32 = 0;
 /** Of the current sample; 0: what it adds goes to the sums themselves. */
 let head: usize = 0;
 let layer: usize = 0;
@@ -26,13 +29,12 @@ let layer: usize = 0;
 export function partsBytes(trains: bool, inspectFrom: i32): u64 {
   const c = control();
   if (c.shards < 2) return 0;
-  headBytes = (<u32>c.featureCount) << 2;
-  let size: u64 = 0;
-  if (trains && inspectFrom < 0) {
-    headBytes = max(headBytes, prototypeBytes() + 4);
-    size = layersBytes() * min(2 * ROUND, (c.samples + c.shards - 1) / c.shards);
-  } else if (trains) headBytes = max(headBytes, deltaBytes());
-  return size + <u64>headBytes * min(2 * ROUND * c.shards, c.samples);
+  most = min(2 * ROUND * c.shards, c.samples);
+  const fisher = inspectFrom >= 0;
+  // Gradients of at least two prototypes take more than a sample's features.
+  headBytes = prototypeBytes() + 4;
+  if (trains && fisher) headBytes = max(headBytes, deltaBytes());
+  return <u64>headBytes * most + (trains && !fisher ? layersBytes() * (most / c.shards + 1) : 0);
 }
 
 /** Bytes of Δ. */
@@ -49,7 +51,7 @@ export function prototypeBytes(): u32 {
 /** Gives the parts their place; 0: there are none. */
 export function layoutParts(at: usize): void {
   heads = at;
-  layers = at + headBytes * min(2 * ROUND * control().shards, control().samples);
+  layers = at + headBytes * most;
 }
 
 /** Address of the head of the i-th sample of a round; 0: there are no parts. */
@@ -63,7 +65,7 @@ export function layersAt(i: i32): usize {
 }
 
 /**
- * Turns to the parts of a sample, cleared: the i-th of a round, `own` of this instance. `apart`: it adds to gradients of
+ * Turns to the parts of a sample, cleared: the i-th of a round, the `own`-th of this instance. `apart`: it adds to gradients of
  * layers of its own.
  */
 export function turnToParts(i: i32, own: i32, apart: bool): void {

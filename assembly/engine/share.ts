@@ -3,7 +3,7 @@
  * job; of every round of samples each runs some in a row, its block, all at the same time. What the samples add to the
  * sums of a pass has to be added in the order of one instance that runs them one after another, for the same bits:
  *
- * - What is small - features for the prototypes, gradients of the prototypes, losses, Δ - every instance keeps sample by
+ * - What is small - features for the prototypes, what the probe finds, gradients of the prototypes, losses, Δ - every instance keeps sample by
  *   sample (parts.ts, heads). At the end of its block it hands that on to all others, and all add all of it, in order.
  *   Who is last to end its block waits for nobody.
  * - The gradients of the layers are large. Their sums go from instance to instance, queries in rising order, then support
@@ -25,8 +25,8 @@
 import { accumulate } from '../kernels/add';
 import { dPrototypes, layerAt, queryCount, supportCount } from './arena';
 import { layersBytes } from './blocks';
-import { Control, control } from './control';
-import { addLoss, addToPrototype } from './head';
+import { control } from './control';
+import { addClaims, addLoss, addToPrototype } from './head';
 import { deltaBytes, headAt, headsBytes, layersAt, lossIn, prototypeBytes, ROUND, turnToParts } from './parts';
 import { FEATURE, INFORMATION, KEEPING, PROBING, PROTOTYPES, QUERIES, SUPPORT } from './passes';
 import * as status from './status';
@@ -35,6 +35,8 @@ let pass: i32 = 0;
 /** Instances, one where nothing is shared; and which of them this one is. */
 let shards: i32 = 1;
 let shard: i32 = 0;
+/** Samples of a round; of one instance, all. */
+let whole: i32 = 1;
 /** Samples of the pass, of all instances: the first, and one past the last. */
 let passFirst: i32 = 0;
 let passEnd: i32 = 0;
@@ -57,6 +59,7 @@ export function firstSample(which: i32): i32 {
   pass = which;
   shards = max(1, control().shards);
   shard = control().shard;
+  whole = shards < 2 ? i32.MAX_VALUE : ROUND * shards;
   const asks = pass == QUERIES || pass == INFORMATION;
   // Queries lie behind the support set, or are made of it.
   passFirst = asks && control().queries ? supportCount() : 0;
@@ -83,14 +86,14 @@ function firstOfRange(from: i32): i32 {
 
 /** Rounds of so many samples: the last one takes what would not fill another. */
 function rounds(samples: i32): i32 {
-  return shards < 2 ? 1 : max(1, samples / (ROUND * shards));
+  return max(1, samples / whole);
 }
 
 /** Begins a round of the range; returns this instance's first sample. */
 function beginRound(which: i32): i32 {
   round = which;
-  roundFirst = rangeFirst + which * ROUND * shards;
-  roundEnd = which + 1 < rounds(rangeEnd - rangeFirst) ? roundFirst + ROUND * shards : rangeEnd;
+  roundFirst = rangeFirst + which * whole;
+  roundEnd = which + 1 < rounds(rangeEnd - rangeFirst) ? roundFirst + whole : rangeEnd;
   const position = ownerOf(which * shards + shard);
   block = which * shards + position;
   first = firstOf(position);
@@ -109,27 +112,21 @@ function ownerOf(block: i32): i32 {
   return (block / shards) & 1 ? shards - 1 - k : k;
 }
 
-/** The last block of so many samples. */
-function lastBlock(samples: i32): i32 {
-  return rounds(samples) * shards - 1;
-}
-
-/** The instance that has the sums of the layers before this one's block: itself, if it is the first or goes on. */
-function giver(): i32 {
-  if (pass == QUERIES) return block ? ownerOf(block - 1) : shard;
-  return ownerOf(block < lastBlock(supportCount()) ? block + 1 : lastBlock(queryCount()));
-}
-
-/** The instance that takes them after this one's block: itself, if it goes on; -1: all. */
-function taker(): i32 {
-  if (pass == SUPPORT) return block ? ownerOf(block - 1) : -1;
-  return ownerOf(block < lastBlock(queryCount()) ? block + 1 : lastBlock(supportCount()));
+/**
+ * The instance whose block comes so many after this one's on the way of the sums: queries, then support samples backwards;
+ * before the first one itself, and after the last one -1.
+ */
+function ownerAfter(blocks: i32): i32 {
+  const asked = rounds(queryCount()) * shards;
+  const last = asked + rounds(supportCount()) * shards - 1;
+  const at = max(0, (pass == SUPPORT ? last - block : block) + blocks);
+  return ownerOf(at < asked ? at : last - at);
 }
 
 /** Turns to the parts of a sample of this instance. */
 function turnTo(sample: i32): i32 {
-  const trains = pass == QUERIES || pass == SUPPORT;
-  if (pass != KEEPING) turnToParts(sample - roundFirst, sample - first, trains && giver() != shard);
+  const own = pass == SUPPORT ? end - 1 - sample : sample - first;
+  turnToParts(sample - roundFirst, own, pass >= QUERIES && ownerAfter(-1) != shard);
   return sample;
 }
 
@@ -142,11 +139,9 @@ export function samplesOfShard(): i32 {
  * The exchange after a sample, the last one of this instance in a round. `piece` counts what the host has done so far;
  * DONE if nothing is left, or nothing is shared.
  */
-export function exchangeSums(sample: i32, variant: i32, piece: i32): i32 {
-  if (shards < 2 || pass == KEEPING || pass >= FEATURE || sample != (pass == SUPPORT ? first : end - 1)) {
-    return status.DONE;
-  }
-  if (pass == PROBING) return variant && roundEnd == passEnd ? exchangeCounts(piece) : status.DONE;
+export function exchangeSums(which: i32, sample: i32, variant: i32, piece: i32): i32 {
+  if (shards < 2 || which == KEEPING || which >= FEATURE || (which == PROBING && !variant)) return status.DONE;
+  if (sample != (pass == SUPPORT ? first : end - 1)) return status.DONE;
   if (pass != SUPPORT) {
     if (piece == 0) return ask(status.SHARE, -1, headAt(first - roundFirst), headsBytes(end - first));
     if (piece < shards) {
@@ -163,31 +158,18 @@ export function exchangeSums(sample: i32, variant: i32, piece: i32): i32 {
 
 /** The sums of the layers: from who has them, to who goes on, and from who has the total. */
 function passLayersOn(piece: i32): i32 {
-  const from = giver();
+  const from = ownerAfter(-1);
   if (from != shard) {
     if (piece == 0) return askSums(status.GATHER, from);
     if (piece == 1) addLayers();
     --piece;
   }
-  const to = taker();
+  const to = ownerAfter(1);
   if (to != shard) {
     if (piece == 0) return askSums(status.SHARE, to);
     --piece;
   }
   return pass == SUPPORT && round == 0 && to >= 0 && piece == 0 ? askSums(status.GATHER, 0) : status.DONE;
-}
-
-/** Counts of the probe: each instance has its own, and adds those of the others. */
-function exchangeCounts(piece: i32): i32 {
-  const c = control();
-  const mine = changetype<usize>(c) + offsetof<Control>('probePlain');
-  if (piece == 0) return ask(status.SHARE, -1, mine, 8);
-  if (piece > 1) {
-    c.probePlain += load<i32>(c.scoresPointer);
-    c.probeMirrored += load<i32>(c.scoresPointer, 4);
-  }
-  if (piece == shards) return status.DONE;
-  return ask(status.GATHER, piece - <i32>(piece <= shard), c.scoresPointer, 8);
 }
 
 /** Asks the host for an exchange with a member, or (-1) with all. */
@@ -208,6 +190,7 @@ function addHeads(): void {
   for (let sample = roundFirst; sample < roundEnd; ++sample) {
     const head = headAt(sample - roundFirst);
     if (pass == PROTOTYPES) addToPrototype(head, sample);
+    else if (pass == PROBING) addClaims(head);
     else if (pass == INFORMATION) accumulate(layerAt(0).delta, head, deltaBytes() >> 2);
     else {
       accumulate(dPrototypes(), head, prototypeBytes() >> 2);
@@ -220,6 +203,6 @@ function addHeads(): void {
 function addLayers(): void {
   const floats = <i32>(layersBytes() >> 2);
   for (let i = 0; i < end - first; ++i) {
-    accumulate(layerAt(0).gradient, layersAt(pass == SUPPORT ? end - first - 1 - i : i), floats);
+    accumulate(layerAt(0).gradient, layersAt(i), floats);
   }
 }
