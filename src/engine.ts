@@ -77,8 +77,9 @@ export interface TimedStep {
   endsIteration: boolean;
 }
 
-/** Steps run between two looks at the clock. */
-const STEPS = 2;
+/** Steps run between two looks at the clock, at most; fewer where they take longer than some milliseconds. */
+const STEPS = 64;
+const LOOK_MS = 2;
 const PAGE = 65536;
 
 /**
@@ -90,6 +91,7 @@ export class Engine {
   readonly #exports: Exports;
   readonly #base: number;
   #kept: Uint8Array[] = [];
+  #steps = 1;
   #model: Uint8Array = new Uint8Array();
   /** The instance that has to hand something on before the job goes on. */
   #missing: number | undefined;
@@ -155,17 +157,22 @@ export class Engine {
 
   /** Runs the job until it is done (true), or `milliseconds` have passed or it waits for another instance (false). */
   pump(host: JobHost, milliseconds = Number.POSITIVE_INFINITY): boolean {
-    const end = performance.now() + milliseconds;
+    let now = performance.now();
+    const end = now + milliseconds;
     for (;;) {
       if (this.waits && !this.#gather(host)) return false;
-      const status = this.#exports.step(STEPS);
+      const begun = now;
+      const status = this.#exports.step(this.#steps);
       if (status === DONE) {
         this.#kept = [];
         return true;
       }
       if (status < 0) throw this.#error(status);
       this.#answer(status, host);
-      if (performance.now() >= end && !this.waits) return false;
+      now = performance.now();
+      if (now - begun > LOOK_MS) this.#steps = Math.max(1, this.#steps >> 1);
+      else if (status === YIELD) this.#steps = Math.min(STEPS, this.#steps * 2);
+      if (now >= end && !this.waits) return false;
     }
   }
 

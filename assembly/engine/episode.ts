@@ -23,20 +23,20 @@ import { control } from './control';
 import { execute, update } from './execute';
 import { finiteNorms, finiteValues } from './finite';
 import {
-  addToPrototype,
   clearPrototypeGradients,
   clearPrototypes,
+  keepsFeatures,
   meanLoss,
   probe,
   queryLoss,
   supportGradient,
   takeFeatures,
+  takeSample,
 } from './head';
-import { augmentImage, mirrorImage, requestImage } from './image';
+import { augmentImage, requestImage } from './image';
 import { sumInformation } from './information';
 import { CHECK, EMBED, FISHER, PROBE, prepareJob, TRAIN } from './job';
-import { opAt } from './model';
-import { hasParts, partOf } from './parts';
+import { isInt8, opAt } from './model';
 import {
   CHECKING,
   FEATURE,
@@ -82,11 +82,14 @@ let slice: i32 = 0;
 let piece: i32 = 0;
 /** The host has been asked for the next piece. */
 let waiting: bool = false;
+/** A probe has just ended: its prototypes are those of the Fisher pass, unless that goes through int8 layers in floats. */
+let probed: bool = false;
 let beta1: f64 = 1;
 let beta2: f64 = 1;
 
 /** Lays out a job and makes it the one that `step` runs. */
 export function beginJob(which: i32): i32 {
+  const known = probed;
   endJob();
   // A job that was given up may have been waiting for its host.
   waiting = false;
@@ -100,7 +103,10 @@ export function beginJob(which: i32): i32 {
     return status.DONE;
   }
   const state = prepareJob(which);
-  if (state != status.DONE) return state;
+  if (state != status.DONE) {
+    probed = known;
+    return state;
+  }
   const c = control();
   job = which;
   c.iteration = 0;
@@ -110,6 +116,7 @@ export function beginJob(which: i32): i32 {
   beta1 = 1;
   beta2 = 1;
   if (which == EMBED) enter(FEATURE);
+  else if (known && which == FISHER && !isInt8()) enter(INFORMATION);
   else enter(programStart(PREFIX) >= 0 ? KEEPING : firstOfTraining());
   return status.DONE;
 }
@@ -117,6 +124,7 @@ export function beginJob(which: i32): i32 {
 /** Ends the job; a host calls it to give up. */
 export function endJob(): void {
   if (job == TRAIN) dropValues();
+  probed = false;
   job = -1;
   pass = FINISHED;
 }
@@ -134,23 +142,18 @@ export function runSteps(budget: i32): i32 {
     const s = stepAt(pc);
     control().stepCode = s.code;
     control().stepOperator = s.op;
-    if (s.code == S_END) {
-      const wanted = exchangeSums(pass, sample, variant, piece);
-      if (wanted != status.DONE) {
-        waiting = true;
-        return wanted;
-      }
-      piece = 0;
-      const answer = nextProgram();
-      if (answer != status.DONE) return answer;
-      continue;
-    }
-    const wanted = request(s);
+    const ends = s.code == S_END;
+    const wanted = ends ? exchangeSums(pass, sample, variant, piece) : request(s);
     if (wanted != status.DONE) {
       waiting = true;
       return wanted;
     }
     piece = 0;
+    if (ends) {
+      const answer = nextProgram();
+      if (answer != status.DONE) return answer;
+      continue;
+    }
     const sliced = needsSlices(s);
     if (sliced) layOver(s, slice);
     run(s);
@@ -224,19 +227,14 @@ function run(s: Step): void {
 function pseudoQuery(s: Step): void {
   if (variant == 0) return;
   const c = control();
-  if (pass == PROBING) {
-    mirrorImage(s);
-    return;
-  }
   const stream =
     programStart(PREFIX) >= 0 ? sample * (keptVariants() + 1) + variant : (c.iteration + 1) * c.samples + sample;
-  augmentImage(s, STREAM_AUGMENT + stream, (c.augment & AUGMENT_FLIP) != 0);
+  augmentImage(s, STREAM_AUGMENT + stream, pass == PROBING ? 2 : <i32>((c.augment & AUGMENT_FLIP) >> 1));
 }
 
 /** End of a forward pass without saving. */
 function endFeatures(f: usize): void {
-  if (pass == PROTOTYPES && hasParts()) memory.copy(partOf(0, 0), f, (<usize>control().featureCount) << 2);
-  else if (pass == PROTOTYPES) addToPrototype(f, sample);
+  if (pass == PROTOTYPES) takeSample(f, sample);
   else if (pass == PROBING) probe(f, sample, variant != 0);
   else takeFeatures(f);
 }
@@ -245,18 +243,12 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
-  sample = which == FEATURE || which == TAKING ? 0 : firstSample(which);
+  sample = which >= FEATURE ? 0 : firstSample(which);
   c.phase = which;
-  const samples = samplesOfShard();
   c.done = 0;
-  c.total =
-    which == FEATURE || which == TAKING
-      ? 1
-      : which == KEEPING
-        ? samples * (keptVariants() + 1)
-        : which == PROBING
-          ? 2 * samples
-          : samples;
+  c.total = which >= FEATURE ? 1 : samplesOfShard();
+  if (which == KEEPING) c.total *= keptVariants() + 1;
+  if (which == PROBING) c.total <<= <i32>!keepsFeatures();
   if (which == PROTOTYPES) clearPrototypes();
   if (which == QUERIES) clearPrototypeGradients();
   variant = firstVariant();
@@ -273,6 +265,7 @@ function programOfPass(): i32 {
 /** Variant with which a sample begins in this pass: 0 is the sample itself. */
 function firstVariant(): i32 {
   const c = control();
+  if (pass == PROBING) return <i32>keepsFeatures();
   if ((pass != QUERIES && pass != INFORMATION) || !(c.augment & AUGMENT_ON)) return 0;
   if (programStart(PREFIX) < 0) return 1;
   const draw = hash32(c.seed, STREAM_VARIANT, <u32>(c.iteration * c.samples + sample));
@@ -287,7 +280,7 @@ function nextProgram(): i32 {
   if (more) {
     ++variant;
   } else {
-    if (pass == FEATURE || pass == TAKING) return nextPass();
+    if (pass >= FEATURE) return nextPass();
     sample = sampleAfter(sample);
     if (sample < 0) return nextPass();
     variant = firstVariant();
@@ -304,22 +297,23 @@ function firstOfTraining(): i32 {
 function nextPass(): i32 {
   const c = control();
   const trains = job == TRAIN && c.iteration < c.iterations && programStart(GRADIENTS) >= 0;
-  if (pass == KEEPING) enter(firstOfTraining());
-  else if (pass == TAKING) enter(PROTOTYPES);
-  else if (pass == PROTOTYPES && job == PROBE) enter(PROBING);
-  else if (pass == PROTOTYPES && job == FISHER) enter(INFORMATION);
-  else if (pass == PROTOTYPES && trains) enter(QUERIES);
-  else if (pass == QUERIES) enter(SUPPORT);
-  else if (pass == SUPPORT) return endIteration();
-  else if (pass == INFORMATION) {
-    pass = FINISHED;
-    return sumInformation() ? status.DONE : fail();
-  } else {
-    pass = FINISHED;
-    if (job != TRAIN) return status.DONE;
-    if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteValues())) return fail();
-    keepValues();
+  if (pass == SUPPORT) return endIteration();
+  let next = FINISHED;
+  if (pass == KEEPING) next = firstOfTraining();
+  else if (pass == TAKING) next = PROTOTYPES;
+  else if (pass == QUERIES) next = SUPPORT;
+  else if (pass == PROTOTYPES)
+    next = job == PROBE ? PROBING : job == FISHER ? INFORMATION : trains ? QUERIES : FINISHED;
+  if (next != FINISHED) {
+    enter(next);
+    return status.DONE;
   }
+  probed = pass == PROBING;
+  pass = FINISHED;
+  if (job == FISHER && !sumInformation()) return fail();
+  if (job != TRAIN) return status.DONE;
+  if (!(finiteNorms(c.prototypesPointer, c.ways, c.featureCount) && finiteValues())) return fail();
+  keepValues();
   return status.DONE;
 }
 

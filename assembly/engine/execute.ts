@@ -32,7 +32,7 @@ import {
   weightsOf,
   zeroOf,
 } from './model';
-import { partOf } from './parts';
+import { deltaPart, gradientPart } from './parts';
 import { isSmall } from './plan';
 import { S_ACTIVATION, S_COPY, S_DEQUANTISE, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
 import { rowsOfSlice, sliceBiases, sliceScales, sliceWeights } from './slices';
@@ -56,7 +56,7 @@ export function execute(s: Step, first: i32, scale: f32): void {
       break;
     case S_FISHER: {
       const op = opAt(i);
-      fisher_accumulate(partOf(layerOf(op).delta, layerAt(0).delta), s.a, s.b, op.outH * op.outW, op.outC, scale);
+      fisher_accumulate(deltaPart(layerOf(op).delta), s.a, s.b, op.outH * op.outW, op.outC, scale);
       break;
     }
     case S_ACTIVATION:
@@ -174,7 +174,7 @@ function weightGradient(op: Op, s: Step): void {
   const layer = layerOf(op);
   const list = listOf(layer, op);
   const n = layer.count;
-  const sum = partOf(layer.gradient, layerAt(0).gradient);
+  const sum = gradientPart(layer.gradient);
   bias_backward(sum, s.b, op.outH * op.outW, op.outC, list, n);
   if (!s.flag) return;
   const weights = sum + (n << 2);

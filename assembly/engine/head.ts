@@ -1,8 +1,9 @@
 /** The end of the network: what becomes of a sample's features f - prototypes, the probe, scores, the loss. */
+import { axpy } from '../kernels/math';
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
-import { control } from './control';
-import { hasParts, lossPart, prototypeBytes, prototypesPart } from './parts';
+import { Control, control } from './control';
+import { headPart, lossIn, prototypeBytes, prototypesPart } from './parts';
 
 function vectorBytes(): usize {
   return (<usize>control().featureCount) << 2;
@@ -43,15 +44,49 @@ export function addToPrototype(f: usize, sample: i32): void {
   prototype_add(c.prototypesPointer, f, label, c.featureCount, <f32>(1.0 / <f64>shotsOf(label)));
 }
 
-/** Counts a support sample whose class's prototype claims it, as it is or (after that) mirrored. */
+/** Features of all samples as they are, which the probe keeps; 0: it computes them again, for want of room. */
+let known: usize = 0;
+
+/** Gives the features that the probe keeps their place. */
+export function layoutFeatures(at: usize): void {
+  known = at;
+}
+
+/** True if the features of all samples are kept. */
+export function keepsFeatures(): bool {
+  return known != 0;
+}
+
+/** Takes the features of a sample into the prototype of its class. */
+export function takeSample(f: usize, sample: i32): void {
+  if (known) memory.copy(known + vectorBytes() * sample, f, vectorBytes());
+  const head = headPart();
+  if (head) memory.copy(head, f, vectorBytes());
+  else addToPrototype(f, sample);
+}
+
+/** Counts a support sample whose class's prototype claims it, as it is and (after that) mirrored. */
 export function probe(f: usize, sample: i32, mirrored: bool): void {
   const c = control();
-  if (mirrored) {
-    c.probeMirrored += <i32>claims(f, sample);
-    return;
+  if (!mirrored || known) {
+    memory.copy(c.featuresPointer, known ? known + vectorBytes() * sample : f, vectorBytes());
+    claim(c.featuresPointer, sample, 0);
   }
-  memory.copy(c.featuresPointer, f, vectorBytes());
-  c.probePlain += <i32>claims(f, sample);
+  if (mirrored) claim(f, sample, 4);
+}
+
+/** Counts a sample, as it is (0) or mirrored (4), if its class's prototype claims f. */
+function claim(f: usize, sample: i32, which: usize): void {
+  const head = headPart();
+  const at = (head ? head : changetype<usize>(control()) + offsetof<Control>('probePlain')) + which;
+  store<i32>(at, load<i32>(at) + <i32>claims(f, sample));
+}
+
+/** Adds what the probe found of a sample, kept in its head. */
+export function addClaims(head: usize): void {
+  const c = control();
+  c.probePlain += load<i32>(head);
+  c.probeMirrored += load<i32>(head, 4);
 }
 
 /** Features and, with prototypes, their cosines. */
@@ -67,21 +102,14 @@ function claims(f: usize, sample: i32): bool {
   const label = labelOf(sample);
   const n = shotsOf(label);
   const own = c.prototypesPointer + <u32>vectorBytes() * label;
-  if (n > 1) shift(own, c.featuresPointer, -1, n);
+  // Up to a factor, which its direction does not depend on.
+  memory.copy(dPrototypes(), own, vectorBytes());
+  if (n > 1) axpy(own, <f32>(-1.0 / <f64>n), c.featuresPointer, c.featureCount);
   prototype_scores(c.scoresPointer, f, c.prototypesPointer, c.ways, c.featureCount);
-  if (n > 1) shift(own, c.featuresPointer, 1, n);
+  memory.copy(own, dPrototypes(), vectorBytes());
   const mine = load<f32>(c.scoresPointer + (label << 2));
   for (let k = 0; k < c.ways; ++k) if (k != label && load<f32>(c.scoresPointer + (k << 2)) >= mine) return false;
   return true;
-}
-
-/** prototype += sign * f / n: takes a sample out of its class's prototype (up to a factor) and puts it back. */
-function shift(prototype: usize, f: usize, sign: f32, n: i32): void {
-  const weight = sign * <f32>(1.0 / <f64>n);
-  for (let i = 0; i < control().featureCount; ++i) {
-    const at = prototype + (i << 2);
-    store<f32>(at, load<f32>(at) + weight * load<f32>(f + (i << 2)));
-  }
 }
 
 /**
@@ -105,7 +133,8 @@ export function queryLoss(df: usize, f: usize, sample: i32, training: bool): voi
     training,
   );
   if (!training) return;
-  if (hasParts()) store<f32>(lossPart(), loss);
+  const head = headPart();
+  if (head) store<f32>(lossIn(head), loss);
   else addLoss(loss);
 }
 

@@ -2,7 +2,7 @@
  * The image of an int8 model: the host writes a sample as floats, piece by piece, and each piece becomes int8 before the
  * next is asked for, so that the whole is never there as floats. Augmentation goes row by row likewise.
  */
-import { augment, mirror } from '../kernels/augment';
+import { augment } from '../kernels/augment';
 import { quantise_all } from '../kernels/int8';
 import { control } from './control';
 import { modelBase, preprocessing, scaleOf, valueFloats, zeroOf } from './model';
@@ -33,14 +33,8 @@ export function requestImage(s: Step, to: usize, piece: i32): i32 {
   return at < whole ? status.SAMPLE : status.DONE;
 }
 
-/** Mirrors the image of a step. */
-export function mirrorImage(s: Step): void {
-  const base = modelBase();
-  mirror(s.c, s.a, load<i32>(base, 40), load<i32>(base, 44), load<i32>(base, 48) << (s.d ? 0 : 2));
-}
-
-/** Augments the image of a step with the numbers of a stream. */
-export function augmentImage(s: Step, stream: u32, flip: bool): void {
+/** Augments the image of a step with the numbers of a stream, mirrored by chance (flip 1), or mirrors it and no more (2). */
+export function augmentImage(s: Step, stream: u32, flip: i32): void {
   const base = modelBase();
   const at = preprocessing();
   augment(
@@ -53,9 +47,9 @@ export function augmentImage(s: Step, stream: u32, flip: bool): void {
     at + 16,
     control().seed,
     stream,
-    true,
+    flip < 2,
     flip,
-    true,
+    flip < 2,
     s.d,
     scaleOf(0),
     zeroOf(0),

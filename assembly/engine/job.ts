@@ -18,6 +18,7 @@ import {
 import { layoutBlocks } from './blocks';
 import { afterwardsEnd, measureInference, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
 import { control } from './control';
+import { layoutFeatures } from './head';
 import { isOpen, isReady, opAt, opCount } from './model';
 import { layoutParts } from './parts';
 import { blocksAddress, partsAddress, planPrograms, storedValues } from './plan';
@@ -79,6 +80,7 @@ export function prepareJob(job: i32): i32 {
   resolve();
   if (job == TRAIN) layoutBlocks(blocksAddress());
   layoutParts(partsAddress());
+  layoutFeatures(job == PROBE ? blocksAddress() : 0);
   used(c.planHigh);
   return status.DONE;
 }

@@ -1,11 +1,13 @@
 /**
- * What single samples add to the sums of a pass, for instances that share the samples (share.ts) and have to wait for the
- * sums of those before them: a buffer of the plan with one part for every sample of a round, to which gradients and Δ
- * go in place of the sums themselves.
+ * What single samples add to the sums of a pass, where instances share the samples (share.ts). One buffer of the plan:
  *
- *     training     | gradients of all layers (blocks.ts) | gradients of the prototypes | loss |
- *     Fisher pass  | Δ of all layers |
- *     prototypes   | features |
+ *     heads    one for every sample of a round, whoever runs it, to be exchanged; by the pass
+ *                prototypes   | features |
+ *                probe        | whether its class claims it as it is | mirrored |
+ *                Fisher pass  | Δ of all layers |
+ *                training     | gradients of the prototypes | loss |
+ *     layers   one for every sample of a round that this instance runs
+ *                training     | gradients of all layers (blocks.ts) |
  */
 import { dPrototypes, layerAt } from './arena';
 import { layersBytes } from './blocks';
@@ -14,18 +16,25 @@ import { control } from './control';
 /** Samples of an instance in a round, at least; in the last round at most twice as many. */
 export const ROUND: i32 = 8;
 
-let parts: usize = 0;
-let bytes: usize = 0;
-let part: usize = 0;
+let heads: usize = 0;
+let layers: usize = 0;
+let headBytes: u32 = 0;
+/** Samples of a round, at most. */
+let most: i32 = 0;
+/** Of the current sample; 0: what it adds goes to the sums themselves. */
+let head: usize = 0;
+let layer: usize = 0;
 
 /** Bytes of the parts of a job that trains, or looks at layers, from operator `inspectFrom` on; 0: it needs none. */
 export function partsBytes(trains: bool, inspectFrom: i32): u64 {
   const c = control();
-  if (c.shards < 2 || c.shard == 0) return 0;
-  let size = (<u64>c.featureCount) << 2;
-  if (trains) size = max(size, inspectFrom < 0 ? layersBytes() + prototypeBytes() + 4 : <u64>deltaBytes());
-  bytes = <usize>size;
-  return size * min(2 * ROUND, (c.samples + c.shards - 1) / c.shards);
+  if (c.shards < 2) return 0;
+  most = min(2 * ROUND * c.shards, c.samples);
+  const fisher = inspectFrom >= 0;
+  // Gradients of at least two prototypes take more than a sample's features.
+  headBytes = prototypeBytes() + 4;
+  if (trains && fisher) headBytes = max(headBytes, deltaBytes());
+  return <u64>headBytes * most + (trains && !fisher ? layersBytes() * (most / c.shards + 1) : 0);
 }
 
 /** Bytes of Δ. */
@@ -41,35 +50,60 @@ export function prototypeBytes(): u32 {
 
 /** Gives the parts their place; 0: there are none. */
 export function layoutParts(at: usize): void {
-  parts = at;
+  heads = at;
+  layers = at + headBytes * most;
 }
 
-/** True if samples add to parts. */
-export function hasParts(): bool {
-  return parts != 0;
+/** Address of the head of the i-th sample of a round; 0: there are no parts. */
+export function headAt(i: i32): usize {
+  return heads ? heads + <usize>i * headBytes : 0;
 }
 
-/** Turns to the part of the i-th sample of a round. */
-export function turnToPart(i: i32): void {
-  part = parts + <usize>i * bytes;
+/** Address of the gradients of the layers of this instance's i-th sample of a round. */
+export function layersAt(i: i32): usize {
+  return layers + <usize>i * <usize>layersBytes();
 }
 
-/** Before a sample runs. */
-export function clearPart(): void {
-  if (parts) memory.fill(part, 0, bytes);
+/**
+ * Turns to the parts of a sample, cleared: the i-th of a round, the `own`-th of this instance. `apart`: it adds to gradients of
+ * layers of its own.
+ */
+export function turnToParts(i: i32, own: i32, apart: bool): void {
+  head = headAt(i);
+  layer = 0;
+  if (!head) return;
+  memory.fill(head, 0, headBytes);
+  if (!apart) return;
+  layer = layersAt(own);
+  memory.fill(layer, 0, <usize>layersBytes());
 }
 
-/** Where what a sample adds at `at`, inside of a sum that begins at `sum`, goes. */
-export function partOf(at: usize, sum: usize): usize {
-  return parts ? part + (at - sum) : at;
+/** Where a sample adds to the gradient of a layer at `at`. */
+export function gradientPart(at: usize): usize {
+  return layer ? layer + (at - layerAt(0).gradient) : at;
+}
+
+/** Where a sample adds to Δ of a layer at `at`. */
+export function deltaPart(at: usize): usize {
+  return head ? head + (at - layerAt(0).delta) : at;
 }
 
 /** Where a sample adds to the gradients of the prototypes. */
 export function prototypesPart(): usize {
-  return parts ? part + <usize>layersBytes() : dPrototypes();
+  return head ? head : dPrototypes();
 }
 
-/** Where the loss of a sample is. */
-export function lossPart(): usize {
-  return prototypesPart() + prototypeBytes();
+/** Where what a sample gives is kept instead of being added to the sums: its features, for the prototypes; 0: nowhere. */
+export function headPart(): usize {
+  return head;
+}
+
+/** Where the loss of a sample is, in its head. */
+export function lossIn(head: usize): usize {
+  return head + prototypeBytes();
+}
+
+/** Bytes of the heads of so many samples. */
+export function headsBytes(samples: i32): u32 {
+  return headBytes * samples;
 }

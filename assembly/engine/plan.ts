@@ -22,6 +22,7 @@ import { linear_scratch } from '../kernels/linear';
 import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
+import { control } from './control';
 import {
   AGAIN,
   analyse,
@@ -93,7 +94,7 @@ const starts: usize = memory.data(16, 16);
 let storedCount: i32 = 0;
 let recompute: bool = false;
 let augmented: bool = false;
-/** Buffer of the blocks of the trained layers. */
+/** Buffer of the blocks of the trained layers; in a probe, of features. */
 let blocks: i32 = -1;
 /** Buffer of what single samples add, where instances share them. */
 let parts: i32 = -1;
@@ -140,6 +141,7 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   kept = 0;
   augmented = augment;
   storedCount = 0;
+  const c = control();
   const n = opCount();
   const first = firstTarget();
   border = firstFloat();
@@ -157,6 +159,8 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   }
   blocks = NONE;
   if (gradients && inspectFrom < 0) emitValues();
+  // A probe keeps the features of its samples, where it need not save RAM.
+  if (inspectFrom == n && augment && !c.ramBudget) blocks = newBuffer(4 * c.samples * c.featureCount, false);
   const bytes = min<u64>(partsBytes(gradients, inspectFrom), 0xfffffff0);
   parts = bytes ? newBuffer(<u32>bytes, false) : NONE;
   store<i32>(starts, programLength(), 4);

@@ -89,16 +89,10 @@ function countMacs({ model, lastBlocks }) {
 }
 
 /**
- * Writes what the peers share into `folder`: network.json (operators, with the places of their weights), weights.bin and
- * pictures.bin (f32; weights as docs/formats.md has them, pictures height x width x channels), and network.ttm.
+ * Writes a model as the peers in Python read it (net.py): network.json (operators, with the places of their weights, and
+ * `more`), weights.bin and pictures.bin (f32; weights as docs/formats.md has them, pictures height x width x channels).
  */
-export function writeNetwork(folder) {
-  const network = buildNetwork();
-  const { model, lastBlocks } = network;
-  const counted = countMacs(network);
-  for (const [step, expected] of Object.entries(MACS)) {
-    if (counted[step] !== expected) throw new Error(`${step} has ${counted[step]} MACs, expected ${expected}`);
-  }
+export function writeParts(folder, model, pictures, more = {}) {
   mkdirSync(folder, { recursive: true });
   const parts = [];
   let at = 0;
@@ -111,6 +105,22 @@ export function writeNetwork(folder) {
   const operators = model.operators.map((o) => ({ ...o, weights: place(o.weights), bias: place(o.bias) }));
   const all = new Float32Array(at);
   for (let i = 0, to = 0; i < parts.length; to += parts[i++].length) all.set(parts[i], to);
+  const bytes = (floats) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+  const description = { input: model.input, ...more, operators };
+  writeFileSync(join(folder, 'network.json'), JSON.stringify(description));
+  writeFileSync(join(folder, 'weights.bin'), bytes(all));
+  writeFileSync(join(folder, 'pictures.bin'), bytes(pictures));
+  return description;
+}
+
+/** Writes what the peers share into `folder`: the parts, and network.ttm. */
+export function writeNetwork(folder) {
+  const network = buildNetwork();
+  const { model, lastBlocks } = network;
+  const counted = countMacs(network);
+  for (const [step, expected] of Object.entries(MACS)) {
+    if (counted[step] !== expected) throw new Error(`${step} has ${counted[step]} MACs, expected ${expected}`);
+  }
   const random = new Random(5);
   const length = SIZE * SIZE * 3;
   // Pictures of one colour each, under noise: of noise alone all would have nearly the same features.
@@ -119,18 +129,8 @@ export function writeNetwork(folder) {
     const colour = [0, 1, 2].map(() => random.uniform() * 2 - 1);
     for (let i = 0; i < length; i++) pictures[p * length + i] = colour[i % 3] + random.uniform() - 0.5;
   }
-  const bytes = (floats) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
-  const description = {
-    input: model.input,
-    classes: CLASSES,
-    pictures: PICTURES,
-    lastBlocks,
-    macs: counted,
-    operators,
-  };
-  writeFileSync(join(folder, 'network.json'), JSON.stringify(description));
-  writeFileSync(join(folder, 'weights.bin'), bytes(all));
-  writeFileSync(join(folder, 'pictures.bin'), bytes(pictures));
+  const more = { classes: CLASSES, pictures: PICTURES, lastBlocks, macs: counted };
+  const description = writeParts(folder, model, pictures, more);
   writeFileSync(join(folder, 'network.ttm'), writeModel(model));
   return description;
 }

@@ -1,15 +1,14 @@
 """PyTorch, eager, one thread. Every step is tried in the layouts that PyTorch has for it, and the fastest is timed."""
 
 import json
-import os
 import re
 import statistics
 import sys
 import time
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+from net import FORMATS, Network, read
 
 torch.set_num_threads(1)
 TIMED_LR = 1e-9
@@ -18,72 +17,9 @@ PROTOTYPE_LABELS = [0, 0, 1, 1]
 TEMPERATURE = 10.0
 TRY_SECONDS = 0.5
 
-folder = sys.argv[1]
-with open(os.path.join(folder, "network.json")) as file:
-    network = json.load(file)
-operators = network["operators"]
-values = np.fromfile(os.path.join(folder, "weights.bin"), dtype=np.float32)
-pictures = np.fromfile(os.path.join(folder, "pictures.bin"), dtype=np.float32)
-pictures = torch.from_numpy(pictures.reshape(network["pictures"], *network["input"]).transpose(0, 3, 1, 2).copy())
+network, pictures = read(sys.argv[1])
 
 
-def weights_of(o):
-    """The weights as PyTorch has them: [out][in][height][width], depthwise [channels][1][height][width]."""
-    at, count = o["weights"]
-    w = values[at : at + count]
-    (kh, kw), in_c, out_c = o["kernel"], o["in"][2], o["out"][2]
-    if o["op"] == "linear":
-        w = w.reshape(out_c, in_c)
-    elif o["op"] == "depthwise":
-        w = w.reshape(kh, kw, in_c).transpose(2, 0, 1).reshape(in_c, 1, kh, kw)
-    else:
-        w = w.reshape(out_c, kh, kw, in_c).transpose(0, 3, 1, 2)
-    return torch.from_numpy(w.copy())
-
-
-class Network(torch.nn.Module):
-    """The network; its layers from operator `trained` on have gradients."""
-
-    def __init__(self, trained, memory_format):
-        super().__init__()
-        self.weights = torch.nn.ParameterList()
-        self.biases = torch.nn.ParameterList()
-        self.layer = {}
-        for i, o in enumerate(operators):
-            if o["weights"] is None:
-                continue
-            w, (at, count) = weights_of(o), o["bias"]
-            if w.dim() == 4:
-                w = w.contiguous(memory_format=memory_format)
-            self.layer[i] = len(self.weights)
-            self.weights.append(torch.nn.Parameter(w, requires_grad=i >= trained))
-            self.biases.append(
-                torch.nn.Parameter(torch.from_numpy(values[at : at + count].copy()), requires_grad=i >= trained)
-            )
-
-    def forward(self, x):
-        kept = [x]
-        for i, o in enumerate(operators):
-            x = kept[o["input"]]
-            if o["op"] == "addition":
-                x = x + kept[o["second"]]
-            elif o["op"] == "globalAveragePooling":
-                x = x.mean((2, 3), keepdim=True)
-            else:
-                w, b = self.weights[self.layer[i]], self.biases[self.layer[i]]
-                if o["op"] == "linear":
-                    x = F.linear(x.flatten(1), w, b)
-                else:
-                    groups = o["in"][2] if o["op"] == "depthwise" else 1
-                    x = F.conv2d(x, w, b, stride=o["stride"], padding=o["padding"][:2], groups=groups)
-            if o["limit"] is not None:
-                # In place: nothing else reads the sum before it.
-                x = F.hardtanh(x, 0.0, o["limit"], inplace=True)
-            kept.append(x)
-        return x
-
-
-FORMATS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 FIRST = {"training": 0, "blocks": network["lastBlocks"]}
 
 
@@ -101,7 +37,7 @@ def prototypes(net, x):
 
 def trainer(step, memory_format, x, loss_of, lr):
     """A step of stochastic gradient descent as a function; it gives the loss from before the step."""
-    net = Network(FIRST[step], memory_format)
+    net = Network(network, FIRST[step], memory_format)
     x = x.contiguous(memory_format=memory_format)
     trained = [p for p in net.parameters() if p.requires_grad]
 
@@ -120,7 +56,7 @@ def inferences():
     """Ways to run one picture through: eager in both layouts, and the graph that TorchScript makes for inference."""
     ways = {}
     for name, memory_format in FORMATS.items():
-        net = Network(len(operators), memory_format).eval()
+        net = Network(network, len(network["operators"]), memory_format).eval()
         x = pictures[:1].contiguous(memory_format=memory_format)
         ways[name] = lambda net=net, x=x: net(x)
         try:
@@ -170,7 +106,7 @@ def prepare():
 
 
 def outputs(request):
-    net = Network(len(operators), torch.contiguous_format)
+    net = Network(network, len(network["operators"]), torch.contiguous_format)
     with torch.inference_mode():
         return {"outputs": [net(pictures[i : i + 1])[0].tolist() for i in range(len(pictures))]}
 

@@ -94,6 +94,7 @@ for (const binary of BINARIES) {
       const { call, memory, control, put } = await instance(binary);
       put(file);
       control.set('temperature', 10);
+      control.set('computeBudget', 1e9);
       control.set('lr', 0.1);
       for (const [ways, samples] of [
         [3, 1_000_000],
@@ -152,6 +153,7 @@ for (const binary of BINARIES) {
         new Uint16Array(memory.buffer, control.get('labelsPointer'), 2).set([0, 1]);
       };
       control.set('temperature', 10);
+      control.set('computeBudget', 1e9);
       control.set('memoryBudget', 1e6);
       control.set('augment', 3);
       start();
@@ -176,6 +178,7 @@ for (const binary of BINARIES) {
       control.set('samples', 2);
       control.set('lr', 0.1);
       control.set('temperature', 10);
+      control.set('computeBudget', 1e9);
       control.set('memoryBudget', 0xffffffff);
       expect(call.task!()).toBe(0);
       new Uint16Array(memory.buffer, control.get('labelsPointer'), 2).set([0, 1]);

@@ -122,6 +122,16 @@ describe('tinytrain/worker with several workers', () => {
     five.close();
   });
 
+  it('a sample each: what comes after it needs nobody', async () => {
+    const [one, four] = [await TinyTrain.load(file), await InThread.load(file, { workers: 4 })];
+    const few = support([9, 8, 3], [2, 2]);
+    await one.adapt(few, options);
+    await four.adapt(few, options);
+    expect(await four.classify(few[1]!.image)).toEqual(one.classify(few[1]!.image));
+    expect(await four.embed(few[3]!.image)).toEqual(one.embed(few[3]!.image));
+    four.close();
+  });
+
   it('refuses a number of workers that makes no sense', async () => {
     await expect(InThread.load(file, { workers: 0 })).rejects.toThrow('workers must be an integer from 1 to 64, got 0');
   });
