@@ -15,9 +15,8 @@
  */
 import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
 import { depthwise_adds_once } from '../kernels/depthwise';
-import { int8_conv2d_scratch } from '../kernels/int8_conv';
+import { int8_dense_scratch } from '../kernels/int8_conv';
 import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
-import { int8_scratch } from '../kernels/int8_gemm';
 import { linear_scratch } from '../kernels/linear';
 import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerOf, WEIGHTS } from './arena';
@@ -43,6 +42,7 @@ import {
   ADD,
   CONV2D,
   DEPTHWISE,
+  hasUnitWindow,
   isOutside,
   isPointwise,
   isWithHost,
@@ -256,7 +256,7 @@ function scratchBytes(op: Op): u32 {
   if (op.layer < 0) return 0;
   if (layerOf(op).op < border) {
     if (op.op == DEPTHWISE) return int8_depthwise_scratch(op);
-    return op.op == LINEAR || isPointwise(op) ? int8_scratch(rowLength(op)) : int8_conv2d_scratch(op);
+    return int8_dense_scratch(op, rowLength(op), !hasUnitWindow(op));
   }
   if (isPointwise(op)) return pointwise_scratch(op);
   if (op.op == CONV2D) return conv2d_scratch(op);

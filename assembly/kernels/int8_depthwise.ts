@@ -86,7 +86,7 @@ function constants(scratch: usize, w: usize, b: usize, scales: usize, g: Geometr
   v128.store(scratch, second, 16);
   for (let c = 0; c < 8; c++) {
     const at = scratch + (c << 2);
-    store<i32>(at, start_of(load<i32>(b + (c << 2)), load<i32>(at), q.xZero, area));
+    store<i32>(at, start_of(load<i32>(b + (c << 2)), area) - q.xZero * load<i32>(at));
     store<f32>(at, factor_of(q, load<f32>(scales + (c << 2))), 32);
   }
 }
@@ -149,7 +149,7 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
   for (let i = 0; i < ring; i++) store<i32>(rows + (i << 2), NONE);
   v128.store(scratch, i8x16.splat(<i8>q.xZero), OUTSIDE);
   const low = f32x4.splat(q.low);
-  const high = f32x4.splat(q.high);
+  const high = Four.high(q.high, q.zero);
   const zero = Four.zero(q.zero);
   const f0 = v128.load(scratch, 32);
   const f1 = v128.load(scratch, 48);
@@ -207,16 +207,16 @@ function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised):
         } while (--k);
         line = next(line, odd, ring);
       } while (--p);
-      a0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a0), f0), low, high, zero);
-      b0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b0), f1), low, high, zero);
-      a1 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a1), f0), low, high, zero);
-      b1 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b1), f1), low, high, zero);
-      a2 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a2), f0), low, high, zero);
-      b2 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b2), f1), low, high, zero);
-      a3 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a3), f0), low, high, zero);
-      b3 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b3), f1), low, high, zero);
-      const one = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a0, b0), i16x8.narrow_i32x4_s(a1, b1));
-      const two = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a2, b2), i16x8.narrow_i32x4_s(a3, b3));
+      a0 = Four.sum(a0, f0, low, zero);
+      b0 = Four.sum(b0, f1, low, zero);
+      a1 = Four.sum(a1, f0, low, zero);
+      b1 = Four.sum(b1, f1, low, zero);
+      a2 = Four.sum(a2, f0, low, zero);
+      b2 = Four.sum(b2, f1, low, zero);
+      a3 = Four.sum(a3, f0, low, zero);
+      b3 = Four.sum(b3, f1, low, zero);
+      const one = Four.narrow(a0, b0, a1, b1, high);
+      const two = Four.narrow(a2, b2, a3, b3, high);
       v128.store64_lane(out, one, 0);
       v128.store64_lane(out + min(1, left) * C, one, 1);
       v128.store64_lane(out + min(2, left) * C, two, 0);

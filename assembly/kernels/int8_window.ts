@@ -22,11 +22,7 @@ export function int8_depthwise(
   const C = g.inC;
   const factors = scratch + (max(C, 4) << 2);
   for (let c = 0; c < C; c++) {
-    let sum = 0;
-    for (let t = 0; t < area; t++) sum += <i32>load<i8>(w + (t * C + c));
-    // Back by what was multiplied out: here the terms are (x - zero) * w.
-    const start = start_of(load<i32>(b + (c << 2)), sum, q.xZero, area) + sum * q.xZero;
-    store<i32>(scratch + (c << 2), start);
+    store<i32>(scratch + (c << 2), start_of(load<i32>(b + (c << 2)), area));
     store<f32>(factors + (c << 2), factor_of(q, load<f32>(scales + (c << 2))));
   }
   // With SIMD, so few channels are rare.
