@@ -94,6 +94,14 @@ export function factor_of(q: Quantised, scale: f32): f32 {
   return (q.xScale / q.scale) * scale;
 }
 
+/** Byte n of a word. */
+export class Byte {
+  @inline
+  static at(word: i32, n: i32): i32 {
+    return n == 3 ? word >> 24 : <i32>(<i8>(word >> (n << 3)));
+  }
+}
+
 /** out = x in 8 bits. out i8 [n], x f32 [n]; out may begin where x does. */
 export function quantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32): void {
   const low = <f32>-128 - <f32>zero;

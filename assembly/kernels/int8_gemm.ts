@@ -5,7 +5,7 @@
  * many neighbours as the kernel is wide, one run for each row of the kernel. As many channels as a tile is wide are done at
  * a time:
  *
- *   scalar  2 x 1   x as it is; what the zero point takes off is in the start: zero * (sum of the weights)
+ *   scalar  2 x 2   x as it is; what the zero point takes off is in the start: zero * (sum of the weights)
  *   SIMD    4 x 8   x - zero in 16 bits, and the weights of eight channels copied into a panel [k / 2][8][2] i16, with a
  *                   zero behind a run of odd length. i32x4.dot_i16x8_s multiplies two steps of k of four channels with two
  *                   numbers of a row, which one load copies to all lanes:
@@ -17,9 +17,9 @@
  *                   6 loads, 8 products and 8 sums for 64 multiply-adds: with more of them at a time, V8 has not enough
  *                   registers. A tile that isn't filled reads rows that are not, and doesn't write them
  */
-import { Four, factor_of, Quantised, quantise, start_of } from './int8';
+import { Byte, Four, factor_of, Quantised, quantise, start_of } from './int8';
 
-const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 1;
+const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 2;
 
 /** Scratch: starts | factors | a row of a tile | panel. */
 const FACTORS: usize = 32;
@@ -61,22 +61,23 @@ export function int8_gemm(
   out: usize, count: i32, x: usize, r: Rows, w: usize, b: usize, scales: usize, q: Quantised, scratch: usize,
 ): void {
   const depth = r.runs * r.run;
+  const second = min(1, count - 1);
   for (let j = 0; j < count; j += COLUMNS) {
-    // The last eight may have been done before in part; of fewer than eight, the last is there again.
+    // The last of them may have been done before in part; of fewer, the last is there again.
     const at = <usize>max(min(j, count - COLUMNS), 0);
     const row = w + at * <usize>depth;
     for (let c = 0; c < COLUMNS; c++) {
       const from = (at + <usize>min(c, count - 1)) << 2;
       const place = scratch + ((<usize>c) << 2);
       const start = start_of(load<i32>(b + from), depth);
-      store<i32>(place, ASC_FEATURE_SIMD ? start : start - q.xZero * sum_of(row, depth));
+      store<i32>(place, ASC_FEATURE_SIMD ? start : start - q.xZero * sum_of(row + <usize>(min(c, second) * depth), depth));
       store<f32>(place, factor_of(q, load<f32>(scales + from)), FACTORS);
     }
     if (ASC_FEATURE_SIMD) pack(scratch + PANEL, row, count - 1, r);
     let to = out + at;
     let from = x;
     for (let n = r.lines; n > 0; n--) {
-      if (!ASC_FEATURE_SIMD) tiles_2x1(to, from, r, row, q, scratch);
+      if (!ASC_FEATURE_SIMD) tiles_2x2(to, second, from, r, row, second * depth, q, scratch);
       else if (count < COLUMNS) few(to, count, from, r, q, scratch);
       else tiles_4x8(to, r.outC, r.pixels, from, r, q, scratch);
       to += r.pixels * r.outC;
@@ -99,6 +100,7 @@ function few(out: usize, count: i32, x: usize, r: Rows, q: Quantised, scratch: u
 /** Copies eight channels, of which `last` is the last that there is, into the panel. */
 function pack(panel: usize, w: usize, last: i32, r: Rows): void {
   const depth = r.runs * r.run;
+  const second = min(1, count - 1);
   for (let j = 0; j < 8; j += 4) {
     let a = w + <usize>(min(j, last) * depth);
     let b = w + <usize>(min(j + 1, last) * depth);
@@ -144,78 +146,87 @@ function sum_of(w: usize, depth: i32): i32 {
   for (; depth >= 4; depth -= 4) {
     const four = load<i32>(w);
     w += 4;
-    sum += <i32>(<i8>four) + <i32>(<i8>(four >> 8)) + <i32>(<i8>(four >> 16)) + (four >> 24);
+    sum += Byte.at(four, 0) + Byte.at(four, 1) + Byte.at(four, 2) + Byte.at(four, 3);
   }
   for (; depth > 0; depth--) sum += <i32>load<i8>(w++);
   return sum;
 }
 
-/** Number n of eight. */
-class Eight {
-  @inline
-  static at(eight: i64, n: i32): i32 {
-    return <i32>(<i8>(<i32>(eight >> (n & 4 ? 32 : 0)) >> ((n & 3) << 3)));
-  }
-}
-
 /**
- * A line times a channel, without SIMD: 16 products for 3 loads. A larger tile doesn't fit the 13 registers of a
- * microcontroller.
+ * A line times two channels (`next` bytes of weights and `second` outputs apart: 0 and 0 for one), without SIMD: 16 products
+ * for 4 loads. A larger tile doesn't fit the 13 registers of a microcontroller.
  */
-function tiles_2x1(out: usize, x: usize, r: Rows, w: usize, q: Quantised, scratch: usize): void {
-  const start = load<i32>(scratch);
-  const factor = load<f32>(scratch, FACTORS);
+function tiles_2x2(out: usize, second: i32, x: usize, r: Rows, w: usize, next: i32, q: Quantised, scratch: usize): void {
+  const start0 = load<i32>(scratch);
+  const start1 = load<i32>(scratch, 4);
+  const factor0 = load<f32>(scratch, FACTORS);
+  const factor1 = load<f32>(scratch, FACTORS + 4);
   const low = q.low;
   const high = q.high;
   const zero = q.zero;
   const run = r.run;
+  const runs = r.runs;
   const jump = r.nextRun - run;
+  const nextPixel = r.nextPixel;
+  const outC = r.outC;
   for (let rows = r.pixels; rows > 0; rows -= 2) {
     let a0 = x;
-    let a1 = rows > 1 ? x + r.nextPixel : x;
-    x = a1 + r.nextPixel;
+    let a1 = rows > 1 ? x + nextPixel : x;
+    x = a1 + nextPixel;
     let b = w;
-    let n = r.runs;
-    let c0 = start;
-    let c1 = start;
+    let c00 = start0;
+    let c01 = start1;
+    let c10 = start0;
+    let c11 = start1;
+    let n = runs;
     do {
-      const block = b + <usize>(run & ~7);
+      const block = b + <usize>(run & ~3);
       while (b < block) {
-        const t = load<i64>(b);
-        b += 8;
-        const u = load<i64>(a0);
-        a0 += 8;
-        c0 += Eight.at(u, 0) * Eight.at(t, 0);
-        c0 += Eight.at(u, 1) * Eight.at(t, 1);
-        c0 += Eight.at(u, 2) * Eight.at(t, 2);
-        c0 += Eight.at(u, 3) * Eight.at(t, 3);
-        c0 += Eight.at(u, 4) * Eight.at(t, 4);
-        c0 += Eight.at(u, 5) * Eight.at(t, 5);
-        c0 += Eight.at(u, 6) * Eight.at(t, 6);
-        c0 += Eight.at(u, 7) * Eight.at(t, 7);
-        const s = load<i64>(a1);
-        a1 += 8;
-        c1 += Eight.at(s, 0) * Eight.at(t, 0);
-        c1 += Eight.at(s, 1) * Eight.at(t, 1);
-        c1 += Eight.at(s, 2) * Eight.at(t, 2);
-        c1 += Eight.at(s, 3) * Eight.at(t, 3);
-        c1 += Eight.at(s, 4) * Eight.at(t, 4);
-        c1 += Eight.at(s, 5) * Eight.at(t, 5);
-        c1 += Eight.at(s, 6) * Eight.at(t, 6);
-        c1 += Eight.at(s, 7) * Eight.at(t, 7);
+        const s = load<i32>(b);
+        const t = load<i32>(b + next);
+        b += 4;
+        const u = load<i32>(a0);
+        a0 += 4;
+        const v = load<i32>(a1);
+        a1 += 4;
+        c00 += Byte.at(u, 0) * Byte.at(s, 0);
+        c01 += Byte.at(u, 0) * Byte.at(t, 0);
+        c10 += Byte.at(v, 0) * Byte.at(s, 0);
+        c11 += Byte.at(v, 0) * Byte.at(t, 0);
+        c00 += Byte.at(u, 1) * Byte.at(s, 1);
+        c01 += Byte.at(u, 1) * Byte.at(t, 1);
+        c10 += Byte.at(v, 1) * Byte.at(s, 1);
+        c11 += Byte.at(v, 1) * Byte.at(t, 1);
+        c00 += Byte.at(u, 2) * Byte.at(s, 2);
+        c01 += Byte.at(u, 2) * Byte.at(t, 2);
+        c10 += Byte.at(v, 2) * Byte.at(s, 2);
+        c11 += Byte.at(v, 2) * Byte.at(t, 2);
+        c00 += Byte.at(u, 3) * Byte.at(s, 3);
+        c01 += Byte.at(u, 3) * Byte.at(t, 3);
+        c10 += Byte.at(v, 3) * Byte.at(s, 3);
+        c11 += Byte.at(v, 3) * Byte.at(t, 3);
       }
-      for (let k = run & 7; k > 0; k--) {
-        const t = <i32>load<i8>(b++);
-        c0 += <i32>load<i8>(a0++) * t;
-        c1 += <i32>load<i8>(a1++) * t;
+      for (let k = run & 3; k > 0; k--) {
+        const s = <i32>load<i8>(b);
+        const t = <i32>load<i8>(b + next);
+        b++;
+        const u = <i32>load<i8>(a0++);
+        const v = <i32>load<i8>(a1++);
+        c00 += u * s;
+        c01 += u * t;
+        c10 += v * s;
+        c11 += v * t;
       }
       a0 += jump;
       a1 += jump;
     } while (--n);
-    store<u8>(out, quantise(<f32>c0 * factor, low, high, zero));
-    out += r.outC;
-    if (rows > 1) store<u8>(out, quantise(<f32>c1 * factor, low, high, zero));
-    out += r.outC;
+    // Of one channel, or one pixel, both are the same.
+    store<u8>(out, quantise(<f32>c00 * factor0, low, high, zero));
+    store<u8>(out + second, quantise(<f32>c01 * factor1, low, high, zero));
+    if (rows > 1) out += outC;
+    store<u8>(out, quantise(<f32>c10 * factor0, low, high, zero));
+    store<u8>(out + second, quantise(<f32>c11 * factor1, low, high, zero));
+    out += outC;
   }
 }
 

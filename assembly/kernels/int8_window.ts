@@ -3,7 +3,7 @@
  * image count; one outside of it is x = zero, which adds nothing.
  */
 import { Geometry } from './geometry';
-import { factor_of, Quantised, quantise, start_of } from './int8';
+import { Byte, factor_of, Quantised, quantise, start_of } from './int8';
 import { int8_depthwise_eights } from './int8_depthwise';
 
 /**
@@ -93,14 +93,6 @@ function windows(
         out++;
       }
     }
-  }
-}
-
-/** Byte n of a word. */
-class Byte {
-  @inline
-  static at(word: i32, n: i32): i32 {
-    return n == 3 ? word >> 24 : <i32>(<i8>(word >> (n << 3)));
   }
 }
 
