@@ -44,7 +44,8 @@ function strip_pixels(g: Geometry, depth: i32): i32 {
 
 /** Bytes of scratch of a layer with `depth` weights a channel; `windowed`: it is neither pointwise nor fully connected. */
 export function int8_dense_scratch(g: Geometry, depth: i32, windowed: bool): i32 {
-  if (!windowed) return int8_gemm_scratch(1, depth) + (ASC_FEATURE_SIMD ? strip_pixels(g, depth) * depth * SIZE + 16 : 0);
+  if (!windowed)
+    return int8_gemm_scratch(1, depth) + (ASC_FEATURE_SIMD ? strip_pixels(g, depth) * depth * SIZE + 16 : 0);
   // Behind the last line are the pixels that fill a tile.
   const numbers = lines_of(g, strip_lines(g)) * line_of(g) + (ASC_FEATURE_SIMD ? 3 * g.strideW * g.inC : 0);
   return int8_gemm_scratch(g.kernelH, row_floats(g)) + numbers * SIZE + 16;

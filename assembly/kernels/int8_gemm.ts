@@ -100,7 +100,6 @@ function few(out: usize, count: i32, x: usize, r: Rows, q: Quantised, scratch: u
 /** Copies eight channels, of which `last` is the last that there is, into the panel. */
 function pack(panel: usize, w: usize, last: i32, r: Rows): void {
   const depth = r.runs * r.run;
-  const second = min(1, count - 1);
   for (let j = 0; j < 8; j += 4) {
     let a = w + <usize>(min(j, last) * depth);
     let b = w + <usize>(min(j + 1, last) * depth);
@@ -156,7 +155,16 @@ function sum_of(w: usize, depth: i32): i32 {
  * A line times two channels (`next` bytes of weights and `second` outputs apart: 0 and 0 for one), without SIMD: 16 products
  * for 4 loads. A larger tile doesn't fit the 13 registers of a microcontroller.
  */
-function tiles_2x2(out: usize, second: i32, x: usize, r: Rows, w: usize, next: i32, q: Quantised, scratch: usize): void {
+function tiles_2x2(
+  out: usize,
+  second: i32,
+  x: usize,
+  r: Rows,
+  w: usize,
+  next: i32,
+  q: Quantised,
+  scratch: usize,
+): void {
   const start0 = load<i32>(scratch);
   const start1 = load<i32>(scratch, 4);
   const factor0 = load<f32>(scratch, FACTORS);
