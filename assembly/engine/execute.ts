@@ -36,7 +36,7 @@ import {
 import { partOf } from './parts';
 import { isSmall } from './plan';
 import { S_ACTIVATION, S_COPY, S_DEQUANTISE, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
-import { rowsOfSlice, sliceBiases, sliceScales, sliceWeights } from './slices';
+import { rowsOfSlice, STALE, sliceBiases, sliceScales, sliceWeights } from './slices';
 
 /**
  * Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N); a step that reads weights runs for the
@@ -208,6 +208,7 @@ export function update(op: Op, optimizer: i32, lr: f32, correction1: f32, correc
   const row = rowLength(op);
   const block: usize = layer.values;
   const apart = block != 0;
+  if (layer.floatsOf) layer.floatsOf = STALE;
   const list: usize = apart ? <usize>0 : listOf(layer, op);
   const spread = op.op == DEPTHWISE && !apart;
   const biases = apart ? block : biasOf(op);

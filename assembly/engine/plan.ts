@@ -19,8 +19,9 @@ import { int8_dense_scratch } from '../kernels/int8_conv';
 import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
 import { linear_scratch } from '../kernels/linear';
 import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
-import { layerOf, WEIGHTS } from './arena';
+import { layerAt, layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
+import { control } from './control';
 import {
   AGAIN,
   analyse,
@@ -59,6 +60,7 @@ import {
   address,
   clearProgram,
   emit,
+  keepBuffer,
   markTraining,
   NONE,
   newBuffer,
@@ -81,7 +83,7 @@ import {
   S_TAKE,
   S_WEIGHTS,
 } from './program';
-import { sliceBytes } from './slices';
+import { keepsFloats, sliceBytes } from './slices';
 
 export const PREFIX: i32 = 0;
 export const FEATURES: i32 = 1;
@@ -156,7 +158,13 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
     emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
   }
   blocks = NONE;
-  if (gradients && inspectFrom < 0) emitValues();
+  const trains = gradients && inspectFrom < 0;
+  for (let l = 0; l < control().layerCount; ++l) {
+    const layer = layerAt(l);
+    layer.floatsOf = <i32>(trains && layer.op >= max(begin, border) && keepsFloats());
+    if (layer.floatsOf) layer.floatsOf = newBuffer(sliceBytes(opAt(layer.op), true), false) + 1;
+  }
+  if (trains) emitValues();
   const bytes = min<u64>(partsBytes(gradients, inspectFrom), 0xfffffff0);
   parts = bytes ? newBuffer(<u32>bytes, false) : NONE;
   store<i32>(starts, programLength(), 4);
@@ -171,6 +179,7 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
     emitGradients(first);
     emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   }
+  for (let l = 0; l < control().layerCount; ++l) if (layerAt(l).floatsOf) keepBuffer(layerAt(l).floatsOf - 1);
 }
 
 /** Blocks of the trained layers: from here to the end of the job. The prefix, which comes before, may use their room. */
@@ -285,6 +294,7 @@ function newScratch(op: Op, training: bool): i32 {
 /** Room for a slice of an operator's weights, and of its biases going forward, where the kernel can't read them in place. */
 function newSlice(op: Op, forward: bool): i32 {
   if (op.layer < 0 || (!isWithHost() && layerOf(op).op < border)) return NONE;
+  if (layerOf(op).floatsOf) return layerOf(op).floatsOf - 1;
   return isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
 }
 

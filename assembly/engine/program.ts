@@ -147,6 +147,11 @@ export function markTraining(buffer: i32): void {
   bufferAt(buffer).training = 1;
 }
 
+/** Keeps a buffer until the last step of all. */
+export function keepBuffer(buffer: i32): void {
+  bufferAt(buffer).last = stepCount - 1;
+}
+
 /** Appends a step; every buffer it names lives at least until it. */
 export function emit(code: u8, op: i32, flag: i32, a: i32, b: i32, c: i32, d: i32): void {
   const s = stepAt(stepCount);
