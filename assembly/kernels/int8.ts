@@ -94,6 +94,20 @@ export function factor_of(q: Quantised, scale: f32): f32 {
   return (q.xScale / q.scale) * scale;
 }
 
+/** Starts and, behind them, factors of eight channels, with SIMD; b and scales may be there already. */
+export function eight_constants(to: usize, b: usize, scales: usize, depth: i32, q: Quantised): void {
+  const most = 0x7fffffff - depth * (255 * 128);
+  const high = i32x4.splat(most);
+  const low = i32x4.splat(-most);
+  const factor = f32x4.splat(q.xScale / q.scale);
+  for (const end = to + 32; to < end; to += 16) {
+    v128.store(to, i32x4.max_s(low, i32x4.min_s(high, v128.load(b))));
+    v128.store(to, f32x4.mul(factor, v128.load(scales)), 32);
+    b += 16;
+    scales += 16;
+  }
+}
+
 /** Byte n of a word. */
 export class Byte {
   @inline

@@ -17,7 +17,7 @@
  * Lists have where each three, and then each single tap, begin, and where the two weights of a tap are.
  */
 import { Geometry } from './geometry';
-import { Four, factor_of, Quantised, start_of } from './int8';
+import { eight_constants, Four, Quantised } from './int8';
 
 /** Bytes of a place. */
 const PLACE: i32 = 16;
@@ -75,11 +75,7 @@ export function int8_depthwise_eights(
   const end = list(1, threes, scratch, g);
   for (let c = 0; c < C; c += 8) {
     const at = min(c, C - 8);
-    for (let i = at; i < at + 8; i++) {
-      const place = scratch + <usize>((i - at) << 2);
-      store<i32>(place, start_of(load<i32>(b + <usize>(i << 2)), g.kernelH * g.kernelW));
-      store<f32>(place, factor_of(q, load<f32>(scales + <usize>(i << 2))), FACTORS);
-    }
+    eight_constants(scratch, b + (at << 2), scales + (at << 2), g.kernelH * g.kernelW, q);
     eight(out + at, x + at, w + at, threes, end, scratch, g, q);
   }
 }
@@ -144,25 +140,29 @@ function copy_pair(to: usize, half: usize, x: usize, iy: i32, outside: usize, g:
   const below = <u32>(iy + 1) < <u32>g.inH;
   const zeros = v128.load_ext<i8>(outside);
   const step = g.strideW;
+  const aStep = above ? step * C : 0;
+  const bStep = below ? step * C : 0;
   const end = to + line_bytes(g);
-  for (let plane = -g.padLeft; to < end; plane++) {
-    let a = above ? row + plane * C : outside;
-    let b = below ? row + (plane + g.inW) * C : outside;
-    const aStep = above ? step * C : 0;
-    const bStep = below ? step * C : 0;
-    let ix = plane;
-    for (const next = to + plane_bytes(g); to < next; to += PLACE) {
-      if (<u32>ix < <u32>g.inW) {
-        Pair.store(to, half, i16x8.sub(v128.load_ext<i8>(a), zeros), i16x8.sub(v128.load_ext<i8>(b), zeros));
-      } else {
-        v128.store(to, i16x8.splat(0));
-        v128.store(to + half, i16x8.splat(0));
-      }
+  for (let ix = -g.padLeft; to < end; ix++) {
+    const next = to + plane_bytes(g);
+    // The first position of the plane that is inside of the image, and the last.
+    let inside = ix;
+    for (; inside < 0; inside += step, to += PLACE) pad(to, half);
+    let a = above ? row + inside * C : outside;
+    let b = below ? row + (inside + g.inW) * C : outside;
+    for (const stop = min(next, to + ((g.inW - inside + step - 1) / step) * PLACE); to < stop; to += PLACE) {
+      Pair.store(to, half, i16x8.sub(v128.load_ext<i8>(a), zeros), i16x8.sub(v128.load_ext<i8>(b), zeros));
       a += aStep;
       b += bStep;
-      ix += step;
     }
+    for (; to < next; to += PLACE) pad(to, half);
   }
+}
+
+/** A place outside of the image. */
+function pad(to: usize, half: usize): void {
+  v128.store(to, i16x8.splat(0));
+  v128.store(to + half, i16x8.splat(0));
 }
 
 /** All outputs of eight channels. */

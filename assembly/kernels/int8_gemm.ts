@@ -17,7 +17,7 @@
  *                   6 loads, 8 products and 8 sums for 64 multiply-adds: with more of them at a time, V8 has not enough
  *                   registers. A tile that isn't filled reads rows that are not, and doesn't write them
  */
-import { Byte, Four, factor_of, Quantised, quantise, start_of } from './int8';
+import { Byte, eight_constants, Four, factor_of, Quantised, quantise, start_of } from './int8';
 
 const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 2;
 
@@ -66,14 +66,25 @@ export function int8_gemm(
     // The last of them may have been done before in part; of fewer, the last is there again.
     const at = <usize>max(min(j, count - COLUMNS), 0);
     const row = w + at * <usize>depth;
-    for (let c = 0; c < COLUMNS; c++) {
-      const from = (at + <usize>min(c, count - 1)) << 2;
-      const place = scratch + ((<usize>c) << 2);
-      const start = start_of(load<i32>(b + from), depth);
-      store<i32>(place, ASC_FEATURE_SIMD ? start : start - q.xZero * sum_of(row + <usize>(min(c, second) * depth), depth));
-      store<f32>(place, factor_of(q, load<f32>(scales + from)), FACTORS);
+    let starts = b + (at << 2);
+    let factors = scales + (at << 2);
+    if (ASC_FEATURE_SIMD) {
+      if (count < COLUMNS) {
+        memory.copy(scratch, starts, count << 2);
+        memory.copy(scratch + FACTORS, factors, count << 2);
+        starts = scratch;
+        factors = scratch + FACTORS;
+      }
+      eight_constants(scratch, starts, factors, depth, q);
+      pack(scratch + PANEL, row, count - 1, r);
+    } else {
+      for (let c = 0; c < 8; c += 4) {
+        const i = c * second;
+        const sum = sum_of(row + <usize>((i >> 2) * depth), depth);
+        store<i32>(scratch + c, start_of(load<i32>(starts + i), depth) - q.xZero * sum);
+        store<f32>(scratch + c, factor_of(q, load<f32>(factors + i)), FACTORS);
+      }
     }
-    if (ASC_FEATURE_SIMD) pack(scratch + PANEL, row, count - 1, r);
     let to = out + at;
     let from = x;
     for (let n = r.lines; n > 0; n--) {
