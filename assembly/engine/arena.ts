@@ -37,14 +37,17 @@ export class Layer {
   score: f32;
   /** 28: 1 if the Fisher pass looked at it. */
   inspected: i32;
-  /** 32: address of its gradients ([count] biases, then [count][rowLength] weights) while a training job is prepared. */
+  /**
+   * 32: address of its gradients ([count] biases, then [count][rowLength] weights) while a training job is prepared; while
+   * layers are selected, 1 if there is nothing to try with it any more.
+   */
   gradient: u32;
   /** 36: address of the trained values, in the same order, of a model whose weights are with the host; else 0. */
   values: u32;
   /** 40: floats of its gradient. */
   floats: i32;
-  /** 44 */
-  reserved: i32;
+  /** 44: one more than the buffer of its weights as floats, if the plan keeps them; below 0: they are there (slices.ts). */
+  floatsOf: i32;
 }
 
 const LAYER_BYTES: u32 = 48;

@@ -6,7 +6,7 @@ import { conv2d_backward_input, conv2d_backward_weight, conv2d_forward } from '.
 import { depthwise_backward_input, depthwise_backward_weight, depthwise_forward } from '../kernels/depthwise';
 import { fisher_accumulate } from '../kernels/fisher';
 import { add_int8, dequantise_all, Quantised } from '../kernels/int8';
-import { int8_conv2d, int8_dense } from '../kernels/int8_conv';
+import { int8_dense } from '../kernels/int8_conv';
 import { int8_avgpool, int8_depthwise, int8_maxpool } from '../kernels/int8_window';
 import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
 import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
@@ -21,6 +21,7 @@ import {
   CONV2D,
   DEPTHWISE,
   GLOBALAVGPOOL,
+  hasUnitWindow,
   isPointwise,
   LINEAR,
   MAXPOOL,
@@ -35,7 +36,7 @@ import {
 import { deltaPart, gradientPart } from './parts';
 import { isSmall } from './plan';
 import { S_ACTIVATION, S_COPY, S_DEQUANTISE, S_FISHER, S_FORWARD, S_INPUT, S_MASK, S_WEIGHTS, Step } from './program';
-import { rowsOfSlice, sliceBiases, sliceScales, sliceWeights } from './slices';
+import { rowsOfSlice, STALE, sliceBiases, sliceScales, sliceWeights } from './slices';
 
 /**
  * Runs a step that needs kernels alone. `scale` is Fisher information's 1/(2N); a step that reads weights runs for the
@@ -116,13 +117,13 @@ function forwardInt8(op: Op, s: Step, first: i32): void {
   q.scale = op.scale;
   q.zero = op.zero;
   q.limit(op.activation, op.limit);
-  if (op.op == LINEAR || isPointwise(op)) {
-    int8_dense(s.c, s.a, w, b, scales, s.d, op, q, rowLength(op), first, rowsOfSlice(op, first));
-    return;
-  }
   switch (op.op) {
     case CONV2D:
-      int8_conv2d(s.c, s.a, w, b, scales, s.d, op, q);
+    case LINEAR:
+      // biome-ignore format: one call
+      int8_dense(
+        s.c, s.a, w, b, scales, s.d, op, q, rowLength(op), first, rowsOfSlice(op, first), !hasUnitWindow(op),
+      );
       break;
     case DEPTHWISE:
       int8_depthwise(s.c, s.a, w, b, scales, s.d, op, q);
@@ -207,6 +208,7 @@ export function update(op: Op, optimizer: i32, lr: f32, correction1: f32, correc
   const row = rowLength(op);
   const block: usize = layer.values;
   const apart = block != 0;
+  if (layer.floatsOf) layer.floatsOf = STALE;
   const list: usize = apart ? <usize>0 : listOf(layer, op);
   const spread = op.op == DEPTHWISE && !apart;
   const biases = apart ? block : biasOf(op);

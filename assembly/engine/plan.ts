@@ -15,12 +15,11 @@
  */
 import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
 import { depthwise_adds_once } from '../kernels/depthwise';
-import { int8_conv2d_scratch } from '../kernels/int8_conv';
+import { int8_dense_scratch } from '../kernels/int8_conv';
 import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
-import { int8_scratch } from '../kernels/int8_gemm';
 import { linear_scratch } from '../kernels/linear';
 import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
-import { layerOf, WEIGHTS } from './arena';
+import { layerAt, layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
 import { control } from './control';
 import {
@@ -44,6 +43,7 @@ import {
   ADD,
   CONV2D,
   DEPTHWISE,
+  hasUnitWindow,
   isOutside,
   isPointwise,
   isWithHost,
@@ -60,6 +60,7 @@ import {
   address,
   clearProgram,
   emit,
+  keepBuffer,
   markTraining,
   NONE,
   newBuffer,
@@ -82,7 +83,7 @@ import {
   S_TAKE,
   S_WEIGHTS,
 } from './program';
-import { sliceBytes } from './slices';
+import { keepsFloats, sliceBytes } from './slices';
 
 export const PREFIX: i32 = 0;
 export const FEATURES: i32 = 1;
@@ -158,7 +159,13 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
     emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
   }
   blocks = NONE;
-  if (gradients && inspectFrom < 0) emitValues();
+  const trains = gradients && inspectFrom < 0;
+  for (let l = 0; l < c.layerCount; ++l) {
+    const layer = layerAt(l);
+    layer.floatsOf = <i32>(trains && layer.op >= max(begin, border) && keepsFloats());
+    if (layer.floatsOf) layer.floatsOf = newBuffer(sliceBytes(opAt(layer.op), true), false) + 1;
+  }
+  if (trains) emitValues();
   // A probe keeps the features of its samples, where it need not save RAM.
   if (inspectFrom == n && augment && !c.ramBudget) blocks = newBuffer(4 * c.samples * c.featureCount, false);
   const bytes = min<u64>(partsBytes(gradients, inspectFrom), 0xfffffff0);
@@ -175,6 +182,7 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
     emitGradients(first);
     emit(S_END, 0, 0, NONE, NONE, blocks, parts);
   }
+  for (let l = 0; l < control().layerCount; ++l) if (layerAt(l).floatsOf) keepBuffer(layerAt(l).floatsOf - 1);
 }
 
 /** Blocks of the trained layers: from here to the end of the job. The prefix, which comes before, may use their room. */
@@ -260,7 +268,7 @@ function scratchBytes(op: Op): u32 {
   if (op.layer < 0) return 0;
   if (layerOf(op).op < border) {
     if (op.op == DEPTHWISE) return int8_depthwise_scratch(op);
-    return op.op == LINEAR || isPointwise(op) ? int8_scratch(rowLength(op)) : int8_conv2d_scratch(op);
+    return int8_dense_scratch(op, rowLength(op), !hasUnitWindow(op));
   }
   if (isPointwise(op)) return pointwise_scratch(op);
   if (op.op == CONV2D) return conv2d_scratch(op);
@@ -289,6 +297,7 @@ function newScratch(op: Op, training: bool): i32 {
 /** Room for a slice of an operator's weights, and of its biases going forward, where the kernel can't read them in place. */
 function newSlice(op: Op, forward: bool): i32 {
   if (op.layer < 0 || (!isWithHost() && layerOf(op).op < border)) return NONE;
+  if (layerOf(op).floatsOf) return layerOf(op).floatsOf - 1;
   return isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
 }
 

@@ -147,6 +147,11 @@ export function markTraining(buffer: i32): void {
   bufferAt(buffer).training = 1;
 }
 
+/** Keeps a buffer until the last step of all. */
+export function keepBuffer(buffer: i32): void {
+  bufferAt(buffer).last = stepCount - 1;
+}
+
 /** Appends a step; every buffer it names lives at least until it. */
 export function emit(code: u8, op: i32, flag: i32, a: i32, b: i32, c: i32, d: i32): void {
   const s = stepAt(stepCount);
@@ -196,14 +201,18 @@ export function stepsEnd(): usize {
  */
 export function layOut(low: u64): u64 {
   let end = low;
+  const last = buffers + <usize>bufferCount * BUFFER_BYTES;
   for (let i = 0; i < bufferCount; ++i) bufferAt(i).placed = 0;
   for (let n = 0; n < bufferCount; ++n) {
-    let pick = -1;
-    for (let i = 0; i < bufferCount; ++i) {
-      const b = bufferAt(i);
-      if (!b.placed && (pick < 0 || b.bytes > bufferAt(pick).bytes)) pick = i;
+    let pick: usize = 0;
+    let most: i64 = -1;
+    for (let at = buffers; at < last; at += BUFFER_BYTES) {
+      const b = changetype<Buffer>(at);
+      if (b.placed || <i64>b.bytes <= most) continue;
+      pick = at;
+      most = b.bytes;
     }
-    const buffer = bufferAt(pick);
+    const buffer = changetype<Buffer>(pick);
     const top = settle(buffer, low);
     if (top > end) end = top;
     buffer.placed = 1;
@@ -224,12 +233,13 @@ export function resolve(): void {
 
 /** Lowest free place for a buffer among those placed; returns the address behind it. */
 function settle(buffer: Buffer, low: u64): u64 {
+  const buffersEnd = buffers + <usize>bufferCount * BUFFER_BYTES;
   let at = low;
   let moved = true;
   while (moved) {
     moved = false;
-    for (let i = 0; i < bufferCount; ++i) {
-      const other = bufferAt(i);
+    for (let i = buffers; i < buffersEnd; i += BUFFER_BYTES) {
+      const other = changetype<Buffer>(i);
       if (!other.placed || other.last < buffer.first || buffer.last < other.first) continue;
       const end = <u64>other.offset + other.bytes;
       if (at < end && at + buffer.bytes > other.offset) {

@@ -99,12 +99,12 @@ export function selectLayers(): i32 {
     const layer = layerAt(l);
     layer.kind = FROZEN;
     layer.count = 0;
-    layer.reserved = <i32>!layer.inspected;
+    layer.gradient = <u32>!layer.inspected;
   }
   let chosen = 0;
   for (let l = best(); l >= 0; l = best()) {
     const layer = layerAt(l);
-    layer.reserved = 1;
+    layer.gradient = 1;
     chosen += <i32>grow(layer, l);
   }
   if (chosen) {
@@ -114,12 +114,12 @@ export function selectLayers(): i32 {
   return leastBudgets();
 }
 
-/** The layer with the highest score among those not tried yet (`reserved`), or -1. */
+/** The layer with the highest score among those not tried yet (`gradient`), or -1. */
 function best(): i32 {
   let pick = -1;
   for (let l = 0; l < control().layerCount; ++l) {
     const layer = layerAt(l);
-    if (layer.reserved) continue;
+    if (layer.gradient) continue;
     if (pick < 0 || layer.score > layerAt(pick).score) pick = l;
   }
   return pick;

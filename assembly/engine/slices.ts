@@ -6,7 +6,8 @@
  *
  * Pointwise and fully connected layers, which hold most of a network's weights, run slice after slice with the bits of
  * one run (kernels/pointwise.ts); other layers take all of theirs at once. int8 numbers for a float kernel come at the end
- * of the place of their floats, which are then written from its beginning.
+ * of the place of their floats, which are then written from its beginning. Where RAM has no limit, training keeps one slice
+ * of all channels for each layer that it goes through: what is trained is written over it once it has changed.
  */
 import { dequantise_all, dequantise_each } from '../kernels/int8';
 import { align16, FROZEN, layerOf } from './arena';
@@ -34,12 +35,20 @@ import { exchange } from './trained';
 /** Bytes of weights in a slice, if a channel does not have more; and of weights in memory, where RAM has no limit. */
 const SLICE_BYTES: i32 = 8192;
 const LARGE_BYTES: i32 = 1 << 17;
+/** Of a layer's kept floats (`floatsOf`): all is as it should be; what is trained has changed since. */
+const FRESH: i32 = -1;
+export const STALE: i32 = -2;
 /** A slice has a multiple of so many channels, where it can: whole tiles. */
 const WHOLE: i32 = 8;
 
 /** True if the plan runs a layer in int8. */
 function runsInt8(op: Op): bool {
   return isSmall(layerOf(op).op);
+}
+
+/** True if a job that trains keeps the floats of int8 weights that it reads again and again: where RAM has no limit. */
+export function keepsFloats(): bool {
+  return isOutside() && !isWithHost() && !control().ramBudget;
 }
 
 /** True if the plan can't read a layer's weights where the model has them. */
@@ -54,7 +63,7 @@ function bytesOf(op: Op, n: i32): u32 {
 
 /** Most output channels of a slice; all of a layer that is read in place. */
 function sliceRows(op: Op): i32 {
-  if (!isSliced(op) || (!isPointwise(op) && op.op != LINEAR)) return op.outC;
+  if (!isSliced(op) || layerOf(op).floatsOf || (!isPointwise(op) && op.op != LINEAR)) return op.outC;
   const most = isWithHost() || control().ramBudget ? SLICE_BYTES : LARGE_BYTES;
   const fit = most / <i32>bytesOf(op, rowLength(op));
   return min(op.outC, fit >= WHOLE ? fit & -WHOLE : max(fit, 1));
@@ -104,6 +113,7 @@ export function sliceScales(op: Op, s: Step): usize {
  */
 export function takeSlice(s: Step, first: i32, piece: i32): i32 {
   const c = control();
+  if (layerOf(opAt(s.op)).floatsOf < 0) return status.DONE;
   while (request(s, first, piece)) {
     if (isWithHost()) return status.SLICE;
     memory.copy(c.ioPointer, modelBase() + <usize>c.ioIndex, c.ioBytes);
@@ -162,7 +172,10 @@ export function layOver(s: Step, first: i32): void {
   const op = opAt(s.op);
   const layer = layerOf(op);
   const rows = rowsOfSlice(op, first);
-  if (op.type && !runsInt8(op)) widen(op, s, rows);
+  const kept = layer.floatsOf;
+  if (kept == FRESH) return;
+  if (kept) layer.floatsOf = FRESH;
+  if (op.type && !runsInt8(op) && kept >= 0) widen(op, s, rows);
   if (layer.kind == FROZEN || layer.values == 0) return;
   const biases: usize = s.code == S_INPUT ? 0 : sliceBiases(op, s);
   exchange(layer, layer.values, sliceWeights(op, s), biases, first, rows, s.code != S_TAKE);

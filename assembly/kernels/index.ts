@@ -8,9 +8,8 @@ export { conv2d_backward_input, conv2d_backward_weight, conv2d_forward, conv2d_s
 export * from './depthwise';
 export { fisher_accumulate } from './fisher';
 export { add_int8, dequantise_all, int8_limits, quantise_all } from './int8';
-export { int8_conv2d, int8_conv2d_scratch, int8_dense } from './int8_conv';
+export { int8_dense, int8_dense_scratch } from './int8_conv';
 export { int8_depthwise_scratch } from './int8_depthwise';
-export { int8_scratch } from './int8_gemm';
 export { int8_avgpool, int8_depthwise, int8_maxpool } from './int8_window';
 export { linear_backward_input, linear_backward_weight, linear_forward, linear_scratch } from './linear';
 export * from './optimizer';

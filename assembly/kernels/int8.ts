@@ -7,9 +7,8 @@
  * in single precision, to the nearest number, ties to even (as ONNX Runtime does it): one multiplication, and equal bits
  * on every machine and in every binary. Rounding is the addition of 1.5 * 2^23, whose last bit has the value 1.
  *
- * With x - zero multiplied out, a sum starts at bias - zero * (sum of the weights), and its terms are x * w alone. That
- * start is kept so far inside of 32 bits that no sum can leave them: a bias at the end of the range, as the channels have
- * whose weights are all but zero, saturates.
+ * A sum is bias + sum of (x - zero) * w. The bias is kept so far inside of 32 bits that no sum can leave them, whatever the
+ * order: one at the end of the range, as the channels have whose weights are all but zero, saturates.
  */
 
 /** What a kernel knows of the numbers of its input and output. */
@@ -50,29 +49,71 @@ export function quantise(x: f32, low: f32, high: f32, zero: i32): i32 {
   return reinterpret<i32>((high < x ? high : x) + ROUND) + zero;
 }
 
-/** Four of them; zero: that of the output, less ROUND_BITS. */
+/** Four of them, or four times as many; zero: that of the output, less ROUND_BITS. */
 export class Four {
+  /**
+   * y in 32 bits, without the upper limit: the bits of a float that is no rounded one are those of a larger number, so that
+   * it is enough to limit y (narrow).
+   */
   @inline
-  static quantise(x: v128, low: v128, high: v128, zero: v128): v128 {
-    const clamped = f32x4.pmin(high, f32x4.pmax(low, x));
-    return i32x4.add(f32x4.add(clamped, f32x4.splat(ROUND)), zero);
+  static quantise(x: v128, low: v128, zero: v128): v128 {
+    return i32x4.add(f32x4.add(f32x4.pmax(low, x), f32x4.splat(ROUND)), zero);
+  }
+
+  /** The same for a sum. */
+  @inline
+  static sum(sum: v128, factor: v128, low: v128, zero: v128): v128 {
+    return Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(sum), factor), low, zero);
+  }
+
+  /** y of sixteen, in 8 bits; high: its upper limit. */
+  @inline
+  static narrow(a: v128, b: v128, c: v128, d: v128, high: v128): v128 {
+    return i8x16.min_s(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)), high);
   }
 
   @inline
   static zero(zero: i32): v128 {
     return i32x4.splat(zero - ROUND_BITS);
   }
+
+  @inline
+  static high(high: f32, zero: i32): v128 {
+    return i8x16.splat(<i8>quantise(high, high, high, zero));
+  }
 }
 
 /** Where the sums of a channel with `depth` weights start. */
-export function start_of(bias: i32, weights: i32, zero: i32, depth: i32): i32 {
-  const most: i64 = 0x7fffffff - ((<i64>depth) << 14);
-  return <i32>max<i64>(-most, min<i64>(most, <i64>bias - <i64>weights * zero));
+export function start_of(bias: i32, depth: i32): i32 {
+  const most = 0x7fffffff - depth * (255 * 128);
+  return max(-most, min(most, bias));
 }
 
 /** factor as above, for a weight's scale. */
 export function factor_of(q: Quantised, scale: f32): f32 {
   return (q.xScale / q.scale) * scale;
+}
+
+/** Starts and, behind them, factors of eight channels, with SIMD; b and scales may be there already. */
+export function eight_constants(to: usize, b: usize, scales: usize, depth: i32, q: Quantised): void {
+  const most = 0x7fffffff - depth * (255 * 128);
+  const high = i32x4.splat(most);
+  const low = i32x4.splat(-most);
+  const factor = f32x4.splat(q.xScale / q.scale);
+  for (const end = to + 32; to < end; to += 16) {
+    v128.store(to, i32x4.max_s(low, i32x4.min_s(high, v128.load(b))));
+    v128.store(to, f32x4.mul(factor, v128.load(scales)), 32);
+    b += 16;
+    scales += 16;
+  }
+}
+
+/** Byte n of a word. */
+export class Byte {
+  @inline
+  static at(word: i32, n: i32): i32 {
+    return n == 3 ? word >> 24 : <i32>(<i8>(word >> (n << 3)));
+  }
 }
 
 /** out = x in 8 bits. out i8 [n], x f32 [n]; out may begin where x does. */
@@ -81,14 +122,13 @@ export function quantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32
   const high = <f32>127 - <f32>zero;
   if (ASC_FEATURE_SIMD) {
     const lows = f32x4.splat(low);
-    const highs = f32x4.splat(high);
+    const highs = Four.high(high, zero);
     const zeros = Four.zero(zero);
     const scales = f32x4.splat(scale);
     for (; n >= 8; n -= 8) {
-      const first = Four.quantise(f32x4.div(v128.load(x), scales), lows, highs, zeros);
-      const second = Four.quantise(f32x4.div(v128.load(x, 16), scales), lows, highs, zeros);
-      const both = i16x8.narrow_i32x4_s(first, second);
-      v128.store64_lane(out, i8x16.narrow_i16x8_s(both, both), 0);
+      const first = Four.quantise(f32x4.div(v128.load(x), scales), lows, zeros);
+      const second = Four.quantise(f32x4.div(v128.load(x, 16), scales), lows, zeros);
+      v128.store64_lane(out, Four.narrow(first, second, first, second, highs), 0);
       out += 8;
       x += 32;
     }
@@ -140,7 +180,7 @@ export function add_int8(out: usize, a: usize, b: usize, n: i32, q: Quantised): 
   if (ASC_FEATURE_SIMD) {
     const block = out + (<usize>n & ~7);
     const low = f32x4.splat(q.low);
-    const high = f32x4.splat(q.high);
+    const high = Four.high(q.high, q.zero);
     const zero = Four.zero(q.zero);
     while (out < block) {
       const x = i16x8.sub(v128.load_ext<i8>(a), i16x8.splat(<i16>za));
@@ -149,10 +189,9 @@ export function add_int8(out: usize, a: usize, b: usize, n: i32, q: Quantised): 
       const t = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(x)), f32x4.splat(fa));
       const u = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(y)), f32x4.splat(fb));
       const v = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(y)), f32x4.splat(fb));
-      const first = Four.quantise(f32x4.add(s, u), low, high, zero);
-      const second = Four.quantise(f32x4.add(t, v), low, high, zero);
-      const both = i16x8.narrow_i32x4_s(first, second);
-      v128.store64_lane(out, i8x16.narrow_i16x8_s(both, both), 0);
+      const first = Four.quantise(f32x4.add(s, u), low, zero);
+      const second = Four.quantise(f32x4.add(t, v), low, zero);
+      v128.store64_lane(out, Four.narrow(first, second, first, second, high), 0);
       out += 8;
       a += 8;
       b += 8;

@@ -1,89 +1,129 @@
 /**
- * Dense int8 layers, forward: products over pixels as they lie (pointwise, fully connected), or over windows that are
- * copied out of the image, strip by strip (conv2d.ts has the floats). Where an image ends, the copy has its zero point,
- * which adds nothing to a sum.
+ * Dense int8 layers, forward, by one product each (int8_gemm.ts; conv2d.ts has the floats). Where a kernel is wider than a
+ * pixel, lines of the image are copied with their padding, as many as fit at a time, and windows are runs of them:
+ *
+ *     . . . . . . .    line of padding           the windows of two pixels of the output, 3x3 with stride 2:
+ *     . a b c d e .    line 0                      . . .     . . .
+ *     . f g h i j .    line 1                      . a b     b c d
+ *                                                  . f g     g h i
+ *
+ * Padding is the zero point, which adds nothing. With SIMD, numbers become x - zero in 16 bits as they are copied: those of
+ * other layers are copied, too.
  */
 import { Geometry } from './geometry';
 import { Quantised } from './int8';
-import { int8_gemm, int8_scratch } from './int8_gemm';
+import { int8_gemm, int8_gemm_scratch, Rows } from './int8_gemm';
 import { row_floats } from './windows';
 
-/** Bytes of windows copied at a time, if eight pixels do not have more. */
-const STRIP_BYTES: i32 = 8192;
+/** Bytes copied at a time, if it is enough for a line of the output, or for sixteen pixels. */
+const STRIP_BYTES: i32 = ASC_FEATURE_SIMD ? 16384 : 4096;
+const STRIP_PIXELS: i32 = 16;
+/** Bytes of a number. */
+const SIZE: i32 = ASC_FEATURE_SIMD ? 2 : 1;
 
-function depth_of(g: Geometry): i32 {
-  return g.kernelH * row_floats(g);
+/** Numbers of a line with its padding. */
+function line_of(g: Geometry): i32 {
+  return ((g.outW - 1) * g.strideW + g.kernelW) * g.inC;
 }
 
-/** Bytes from one copied window to the next: the copy goes in steps of 8. */
-function window_bytes(g: Geometry): i32 {
-  return (depth_of(g) + 15) & ~7;
+/** Lines of the image that n lines of the output read. */
+function lines_of(g: Geometry, n: i32): i32 {
+  return (n - 1) * g.strideH + g.kernelH;
 }
 
-function strip_pixels(g: Geometry): i32 {
-  return min(max(STRIP_BYTES / window_bytes(g), 8), g.outH * g.outW);
+/** Lines of the output done at a time. */
+function strip_lines(g: Geometry): i32 {
+  const fit = STRIP_BYTES / (line_of(g) * SIZE) - g.kernelH;
+  return min(max(fit / g.strideH, 0) + 1, g.outH);
 }
 
-/** Bytes of scratch of a convolution. */
-export function int8_conv2d_scratch(g: Geometry): i32 {
-  return int8_scratch(depth_of(g)) + strip_pixels(g) * window_bytes(g) + 16;
+/** Pixels done at a time where a pixel is a run: whole tiles. */
+function strip_pixels(g: Geometry, depth: i32): i32 {
+  return min(max(STRIP_BYTES / (depth * SIZE), STRIP_PIXELS) & ~3, (g.outH * g.outW + 3) & ~3);
 }
+
+/** Bytes of scratch of a layer with `depth` weights a channel; `windowed`: it is neither pointwise nor fully connected. */
+export function int8_dense_scratch(g: Geometry, depth: i32, windowed: bool): i32 {
+  if (!windowed)
+    return int8_gemm_scratch(1, depth) + (ASC_FEATURE_SIMD ? strip_pixels(g, depth) * depth * SIZE + 16 : 0);
+  // Behind the last line are the pixels that fill a tile.
+  const numbers = lines_of(g, strip_lines(g)) * line_of(g) + (ASC_FEATURE_SIMD ? 3 * g.strideW * g.inC : 0);
+  return int8_gemm_scratch(g.kernelH, row_floats(g)) + numbers * SIZE + 16;
+}
+
+const rows = changetype<Rows>(memory.data(32, 16));
 
 /**
- * Pointwise convolution or fully connected layer, for `count` channels from `first` on, with `depth` weights each. x i8
- * [pixels][depth], w i8 [count][depth], out i8 [pixels][O], scratch [int8_scratch(depth)].
+ * A layer, or `count` of its channels from `first` on (then it isn't windowed). x i8 [inH][inW][I], w i8 [count][depth],
+ * depth being [kH][kW][I], out i8 [outH][outW][O], scratch as above.
  */
 // biome-ignore format: one matrix a line
 export function int8_dense(
   out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize,
-  g: Geometry, q: Quantised, depth: i32, first: i32, count: i32,
+  g: Geometry, q: Quantised, depth: i32, first: i32, count: i32, windowed: bool,
 ): void {
-  int8_gemm(out + <usize>first, g.outC, g.outH * g.outW, count, depth, x, depth, w, b, scales, q, scratch);
-}
-
-/** Any convolution. x i8 [inH][inW][I], w i8 [O][kH][kW][I], out i8 [outH][outW][O]. */
-// biome-ignore format: one matrix a line
-export function int8_conv2d(
-  out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize, g: Geometry, q: Quantised,
-): void {
-  const pixels = g.outH * g.outW;
-  const strip = strip_pixels(g);
-  const bytes = window_bytes(g);
-  const columns = scratch + <usize>int8_scratch(depth_of(g));
-  for (let p = 0; p < pixels; p += strip) {
-    const count = min(strip, pixels - p);
-    let oy = p / g.outW;
-    let ox = p % g.outW;
-    for (let i = 0; i < count; i++) {
-      window(columns + <usize>(i * bytes), x, g, oy, ox, q.xZero);
-      if (++ox == g.outW) {
-        ox = 0;
-        ++oy;
-      }
+  const r = rows;
+  const all = windowed ? g.outH : g.outH * g.outW;
+  let strip = all;
+  r.lines = 1;
+  r.runs = 1;
+  r.run = depth;
+  r.nextPixel = depth * SIZE;
+  r.outC = g.outC;
+  if (windowed) {
+    strip = strip_lines(g);
+    r.pixels = g.outW;
+    r.runs = g.kernelH;
+    r.run = row_floats(g);
+    r.nextRun = line_of(g) * SIZE;
+    r.nextLine = r.nextRun * g.strideH;
+    r.nextPixel = g.strideW * g.inC * SIZE;
+  } else if (ASC_FEATURE_SIMD) strip = strip_pixels(g, depth);
+  const copied = scratch + <usize>int8_gemm_scratch(r.runs, r.run);
+  out += <usize>first;
+  for (let p = 0; p < all; p += strip) {
+    const n = min(strip, all - p);
+    if (windowed) {
+      r.lines = n;
+      lines(copied, x, g, p * g.strideH - g.padTop, lines_of(g, n), q.xZero);
+    } else {
+      r.pixels = n;
+      if (ASC_FEATURE_SIMD) copy(copied, x + <usize>(p * depth), n * depth, q.xZero);
     }
-    int8_gemm(out + <usize>(p * g.outC), g.outC, count, g.outC, depth_of(g), columns, bytes, w, b, scales, q, scratch);
+    int8_gemm(out, count, windowed || ASC_FEATURE_SIMD ? copied : x, r, w, b, scales, q, scratch);
+    out += n * (windowed ? g.outW : 1) * g.outC;
   }
 }
 
-/** Copies the window of one pixel of the output. */
-function window(to: usize, x: usize, g: Geometry, oy: i32, ox: i32, zero: i32): void {
-  const C = g.inC;
-  const row = row_floats(g);
-  const ix = ox * g.strideW - g.padLeft;
-  const left = max(-ix, 0) * C;
-  const right = min(g.inW - ix, g.kernelW) * C;
-  let iy = oy * g.strideH - g.padTop;
-  let from = x + (iy * g.inW + ix) * C;
-  for (let ky = g.kernelH; ky > 0; ky--) {
-    if (left == 0 && right == row && <u32>iy < <u32>g.inH) {
-      // The last step writes behind the run, where the next one or nothing is.
-      for (let k = 0; k < row; k += 8) store<i64>(to + <usize>k, load<i64>(from + <usize>k));
-    } else {
-      memory.fill(to, <u8>zero, row);
-      if (<u32>iy < <u32>g.inH) memory.copy(to + <usize>left, from + <usize>left, right - left);
+/** Copies n numbers, in steps of 8: behind them may be anything. */
+function copy(to: usize, from: usize, n: i32, zero: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    const zeros = i16x8.splat(<i16>zero);
+    for (; n > 0; n -= 8) {
+      v128.store(to, i16x8.sub(v128.load_ext<i8>(from), zeros));
+      to += 16;
+      from += 8;
     }
-    to += <usize>row;
-    from += g.inW * C;
+  } else memory.copy(to, from, n);
+}
+
+/** Writes n numbers of padding. */
+function pad(to: usize, n: i32, zero: i32): void {
+  memory.fill(to, ASC_FEATURE_SIMD ? 0 : <u8>zero, n * SIZE);
+}
+
+/** Copies n lines of the image, with their padding, from line iy on, which may be outside of it. */
+function lines(to: usize, x: usize, g: Geometry, iy: i32, n: i32, zero: i32): void {
+  const whole = line_of(g);
+  const left = g.padLeft * g.inC;
+  const inside = min(whole - left, g.inW * g.inC);
+  for (; n > 0; n--) {
+    if (<u32>iy < <u32>g.inH) {
+      copy(to + left * SIZE, x + <usize>(iy * g.inW * g.inC), inside, zero);
+      pad(to, left, zero);
+      pad(to + (left + inside) * SIZE, whole - left - inside, zero);
+    } else pad(to, whole, zero);
+    to += whole * SIZE;
     iy++;
   }
 }

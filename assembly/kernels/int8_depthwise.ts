@@ -1,44 +1,66 @@
 /**
- * int8 depthwise convolution with SIMD: eight channels at a time, over the whole image. i32x4.dot_i16x8_s multiplies two
- * taps of four channels, one below the other in the kernel. The rows of the image are copied in pairs, with their padding,
- * each number of 16 bits beside that of the row below:
+ * int8 depthwise convolution with SIMD: eight channels at a time, in two halves. i32x4.dot_i16x8_s multiplies two taps of
+ * four channels, one below the other in the kernel. Lines of the image are copied in pairs, with their padding (zeros), as
+ * x - zero in 16 bits, as many pairs as fit; a place is a position of four channels:
  *
- *      row 0   a b c ..    position 0                position 1
- *      row 1   d e f ..    a0 d0 a1 d1 ... a7 d7     b0 e0 b1 e1 ... b7 e7   ...    32 bytes a position, channels 0 to 7
+ *      line 0   a b c ..    place 0          place 1
+ *      line 1   d e f ..    a0 d0 .. a3 d3   b0 e0 .. b3 e3   ..    16 bytes
  *
- * Weights lie likewise; below the last row of an odd kernel lie zeros. Then every tap of every output is two loads, and the
- * padding is no special case. Lines of pairs stay in a ring while rows of outputs need them: with a stride of 1, each row of
- * outputs needs one new line.
+ * With a stride of n, every n-th position of a line lies side by side (a plane), so that neighbours of an output are
+ * neighbours for all. Weights lie likewise, with zeros above or below: once for outputs whose kernel begins with the upper
+ * line of a pair, once for those where it is the lower one. Four neighbours of the output are done at a time, three taps
+ * beside each other at a time where there are so many, each place loaded once for them:
+ *
+ *      places   p0  p1  p2  p3  p4  p5         output 0: p0 u + p1 v + p2 w      output 2: p2 u + p3 v + p4 w
+ *      taps     u   v   w                      output 1: p1 u + p2 v + p3 w      output 3: p3 u + p4 v + p5 w
+ *
+ * Lists have where each three, and then each single tap, begin, and where the two weights of a tap are.
  */
 import { Geometry } from './geometry';
-import { Four, factor_of, Quantised, start_of } from './int8';
+import { eight_constants, Four, Quantised } from './int8';
 
-/** Bytes of a position. */
-const PLACE: i32 = 32;
-/** Starts and factors of eight channels, and a place outside of the image: eight zero points. */
+/** Bytes of a place. */
+const PLACE: i32 = 16;
+/** Starts and factors of eight channels; eight zero points: a place outside of the image; eight zeros: no weights. */
+const FACTORS: usize = 32;
+const OUTSIDE: usize = 64;
+const NOTHING: i32 = 72;
 const CONSTANTS: i32 = 80;
-const OUTSIDE: i32 = 64;
-/** No row of an image. */
-const NONE: i32 = i32.MIN_VALUE;
+/** Bytes of lines, if that is enough for a line of the output. */
+const BAND_BYTES: i32 = 16384;
 
+/** Pairs of lines that an output reads. */
 function pairs_of(g: Geometry): i32 {
-  return (g.kernelH + 1) >> 1;
+  return (g.kernelH + 1 + (g.strideH & 1)) >> 1;
 }
 
-/** Positions of a row of the image that outputs read, padding included. */
-function positions(g: Geometry): i32 {
-  return (g.outW - 1) * g.strideW + g.kernelW;
+/** Bytes of the weights of four channels. */
+function weight_bytes(g: Geometry): i32 {
+  return pairs_of(g) * g.kernelW * PLACE;
 }
 
-/** Lines of the ring: the pairs of one row of outputs and, where the next row needs others in between, theirs. */
-function lines_of(g: Geometry): i32 {
-  return g.strideH & 1 ? 2 * pairs_of(g) : pairs_of(g);
+/** Bytes of a plane of a pair of lines: four channels, every position that is a multiple of the stride from its first. */
+function plane_bytes(g: Geometry): i32 {
+  return (g.outW + (g.kernelW - 1) / g.strideW) * PLACE;
 }
 
-/** Bytes of scratch: constants, weights, the ring and, of each of its lines, which row it has. */
+function line_bytes(g: Geometry): i32 {
+  return plane_bytes(g) * g.strideW;
+}
+
+/** Pairs of lines of the image, and those copied at a time. */
+function all_pairs(g: Geometry): i32 {
+  return (((g.outH - 1) * g.strideH) >> 1) + pairs_of(g);
+}
+
+function band_pairs(g: Geometry): i32 {
+  return min(max(BAND_BYTES / (2 * line_bytes(g)), pairs_of(g)), all_pairs(g));
+}
+
+/** Bytes of scratch: constants, lists, weights, lines; and the places that fill a tile. */
 export function int8_depthwise_scratch(g: Geometry): i32 {
   if (!ASC_FEATURE_SIMD || g.inC < 8) return max(g.inC, 4) * 8;
-  return CONSTANTS + (pairs_of(g) * g.kernelW + lines_of(g) * positions(g)) * PLACE + lines_of(g) * 4;
+  return CONSTANTS + 6 * weight_bytes(g) + 2 * band_pairs(g) * line_bytes(g) + 3 * PLACE;
 }
 
 /** Eight channels or more; the last eight may have been done before in part. */
@@ -47,182 +69,199 @@ export function int8_depthwise_eights(
   out: usize, x: usize, w: usize, b: usize, scales: usize, scratch: usize, g: Geometry, q: Quantised,
 ): void {
   const C = g.inC;
+  v128.store(scratch, i8x16.splat(<i8>q.xZero), OUTSIDE);
+  store<i64>(scratch + NOTHING, 0);
+  const threes = list(3, 0, scratch, g);
+  const end = list(1, threes, scratch, g);
   for (let c = 0; c < C; c += 8) {
     const at = min(c, C - 8);
-    constants(scratch, w + at, b + (at << 2), scales + (at << 2), g, q);
-    eight(out + at, x + at, scratch, g, q);
+    eight_constants(scratch, b + (at << 2), scales + (at << 2), g.kernelH * g.kernelW, q);
+    eight(out + at, x + at, w + at, threes, end, scratch, g, q);
   }
 }
 
-/** Interleaves two times eight numbers and writes them. */
+/** Two times eight numbers, one beside the other: four channels each to two places. */
 class Pair {
   @inline
-  static store(to: usize, a: v128, b: v128): void {
-    v128.store(to, i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23));
-    v128.store(to, i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31), 16);
+  static store(to: usize, half: usize, a: v128, b: v128): void {
+    v128.store(to, v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
+    v128.store(to + half, v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
   }
 }
 
-/** Starts, factors and pairs of weights of eight channels. */
-function constants(scratch: usize, w: usize, b: usize, scales: usize, g: Geometry, q: Quantised): void {
-  const C = g.inC;
-  const area = g.kernelH * g.kernelW;
-  let to = scratch + CONSTANTS;
-  const ones = i16x8.splat(1);
-  let first = i32x4.splat(0);
-  let second = first;
-  for (let ky = 0; ky < g.kernelH; ky += 2) {
-    for (let kx = 0; kx < g.kernelW; kx++) {
-      const at = w + (ky * g.kernelW + kx) * C;
-      const below = ky + 1 < g.kernelH ? v128.load_ext<i8>(at + g.kernelW * C) : i16x8.splat(0);
-      Pair.store(to, v128.load_ext<i8>(at), below);
-      first = i32x4.add(first, i32x4.dot_i16x8_s(v128.load(to), ones));
-      second = i32x4.add(second, i32x4.dot_i16x8_s(v128.load(to, 16), ones));
-      to += PLACE;
+/** Lists taps, `size` of them beside each other, from tap t on; returns how many are in the lists then. */
+function list(size: i32, t: i32, scratch: usize, g: Geometry): i32 {
+  const step = g.strideW;
+  const row = g.kernelW * g.inC;
+  for (let p = 0; p < pairs_of(g); p++) {
+    for (let plane = 0; plane < min(step, g.kernelW); plane++) {
+      const taps = (g.kernelW - plane + step - 1) / step;
+      const threes = taps - (taps % 3);
+      for (let i = size == 3 ? 0 : threes; i < (size == 3 ? threes : taps); i++) {
+        const offsets = scratch + CONSTANTS + (t << 2);
+        store<i32>(offsets, p * line_bytes(g) + plane * plane_bytes(g) + i * PLACE);
+        // Begins with the upper line of the first pair (p), or the lower one.
+        const at = sources_of(scratch, g) + (t << 3);
+        const tap = 2 * p * row + (plane + i * step) * g.inC;
+        store<i32>(at, 2 * p < g.kernelH ? tap : -1);
+        store<i32>(at, 2 * p + 1 < g.kernelH ? tap + row : -1, 4);
+        store<i32>(at + (weight_bytes(g) >> 1), p ? tap - row : -1);
+        store<i32>(at + (weight_bytes(g) >> 1), 2 * p < g.kernelH ? tap : -1, 4);
+        t++;
+      }
     }
   }
-  // Sums of weights, and then what they are for.
-  v128.store(scratch, first);
-  v128.store(scratch, second, 16);
-  for (let c = 0; c < 8; c++) {
-    const at = scratch + (c << 2);
-    store<i32>(at, start_of(load<i32>(b + (c << 2)), load<i32>(at), q.xZero, area));
-    store<f32>(at, factor_of(q, load<f32>(scales + (c << 2))), 32);
+  return t;
+}
+
+function sources_of(scratch: usize, g: Geometry): usize {
+  return scratch + CONSTANTS + (weight_bytes(g) >> 2);
+}
+
+/** Writes the weights of eight channels by their list. */
+function weigh(to: usize, half: i32, w: usize, from: usize, nothing: usize): void {
+  for (let variant = 0; variant < 2; variant++) {
+    for (const end = to + half; to < end; to += PLACE) {
+      const a = load<i32>(from);
+      const b = load<i32>(from, 4);
+      from += 8;
+      Pair.store(to, half, v128.load_ext<i8>(a < 0 ? nothing : w + a), v128.load_ext<i8>(b < 0 ? nothing : w + b));
+    }
+    to += half;
   }
 }
 
-/** Copies the image's rows iy and iy + 1, which begin at x, as a line of pairs. */
-function copy_rows(to: usize, x: usize, iy: i32, scratch: usize, g: Geometry): void {
+/** Copies the image's lines iy and iy + 1 as a pair. */
+function copy_pair(to: usize, half: usize, x: usize, iy: i32, outside: usize, g: Geometry): void {
   const C = g.inC;
-  const outside = scratch + OUTSIDE;
-  // A row outside of the image is one place, again and again.
-  let above = outside;
-  let below = outside;
-  let aStep = 0;
-  let bStep = 0;
-  if (<u32>iy < <u32>g.inH) {
-    above = x;
-    aStep = C;
+  const row = x + iy * g.inW * C;
+  // A line outside of the image is one place, again and again.
+  const above = <u32>iy < <u32>g.inH;
+  const below = <u32>(iy + 1) < <u32>g.inH;
+  const zeros = v128.load_ext<i8>(outside);
+  const step = g.strideW;
+  const aStep = above ? step * C : 0;
+  const bStep = below ? step * C : 0;
+  const end = to + line_bytes(g);
+  for (let ix = -g.padLeft; to < end; ix++) {
+    const next = to + plane_bytes(g);
+    // The first position of the plane that is inside of the image, and the last.
+    let inside = ix;
+    for (; inside < 0; inside += step, to += PLACE) pad(to, half);
+    let a = above ? row + inside * C : outside;
+    let b = below ? row + (inside + g.inW) * C : outside;
+    for (const stop = min(next, to + ((g.inW - inside + step - 1) / step) * PLACE); to < stop; to += PLACE) {
+      Pair.store(to, half, i16x8.sub(v128.load_ext<i8>(a), zeros), i16x8.sub(v128.load_ext<i8>(b), zeros));
+      a += aStep;
+      b += bStep;
+    }
+    for (; to < next; to += PLACE) pad(to, half);
   }
-  if (<u32>(iy + 1) < <u32>g.inH) {
-    below = x + g.inW * C;
-    bStep = C;
-  }
-  const whole = positions(g);
-  const left = min(g.padLeft, whole);
-  const inside = min(whole - left, g.inW);
-  to = pad(to, left, outside);
-  for (let i = inside; i > 0; i--, to += PLACE) {
-    Pair.store(to, v128.load_ext<i8>(above), v128.load_ext<i8>(below));
-    above += aStep;
-    below += bStep;
-  }
-  pad(to, whole - left - inside, outside);
 }
 
-/** Padding at the side of a line; returns where it ends. */
-function pad(to: usize, n: i32, outside: usize): usize {
-  for (; n > 0; n--, to += PLACE) {
-    const zero = i16x8.splat(<i16>(<i32>load<i8>(outside)));
-    v128.store(to, zero);
-    v128.store(to, zero, 16);
-  }
-  return to;
-}
-
-/** The line two rows below. */
-function next(line: i32, odd: bool, ring: i32): i32 {
-  line += odd ? 2 : 1;
-  return line >= ring ? line - ring : line;
+/** A place outside of the image. */
+function pad(to: usize, half: usize): void {
+  v128.store(to, i16x8.splat(0));
+  v128.store(to + half, i16x8.splat(0));
 }
 
 /** All outputs of eight channels. */
-function eight(out: usize, x: usize, scratch: usize, g: Geometry, q: Quantised): void {
-  const C = g.inC;
+// biome-ignore format: one matrix a line
+function eight(
+  out: usize, x: usize, w: usize, threes: i32, taps: i32, scratch: usize, g: Geometry, q: Quantised,
+): void {
   const pairs = pairs_of(g);
-  const taps = g.kernelW;
-  const pitch = positions(g) * PLACE;
-  const lines = scratch + CONSTANTS + pairs * taps * PLACE;
-  const ring = lines_of(g);
-  const odd = (g.strideH & 1) == 1;
-  const rows = lines + ring * pitch;
-  for (let i = 0; i < ring; i++) store<i32>(rows + (i << 2), NONE);
-  v128.store(scratch, i8x16.splat(<i8>q.xZero), OUTSIDE);
-  const low = f32x4.splat(q.low);
-  const high = f32x4.splat(q.high);
-  const zero = Four.zero(q.zero);
-  const f0 = v128.load(scratch, 32);
-  const f1 = v128.load(scratch, 48);
-  const step = g.strideW * PLACE;
+  const band = band_pairs(g);
+  const lineBytes = line_bytes(g);
+  const half = weight_bytes(g);
+  const offsets = scratch + CONSTANTS;
+  const weights = offsets + 2 * half;
+  const lines = weights + 4 * half;
+  weigh(weights, half, w, sources_of(scratch, g), scratch + NOTHING);
+  let first = 0;
+  let copied = 0;
   for (let oy = 0; oy < g.outH; oy++) {
-    // A line for every row, or every other one where the stride is even.
     const top = oy * g.strideH;
-    const begin = (odd ? top : top >> 1) % ring;
-    let line = begin;
-    for (let p = 0; p < pairs; p++, line = next(line, odd, ring)) {
-      const iy = top + 2 * p - g.padTop;
-      if (load<i32>(rows + (line << 2)) == iy) continue;
-      store<i32>(rows + (line << 2), iy);
-      copy_rows(lines + line * pitch, x + iy * g.inW * C, iy, scratch, g);
+    const pair = top >> 1;
+    if (pair + pairs > copied) {
+      first = pair;
+      copied = min(pair + band, all_pairs(g));
+      for (let p = first; p < copied; p++)
+        copy_pair(lines + (p - first) * lineBytes, band * lineBytes, x, 2 * p - g.padTop, scratch + OUTSIDE, g);
     }
-    for (let ox = 0; ox < g.outW; ox += 4) {
-      // A tile that isn't filled repeats its last output.
-      const left = g.outW - ox - 1;
-      const o1 = min(1, left) * step;
-      const o2 = min(2, left) * step;
-      const o3 = min(3, left) * step;
-      let a0 = v128.load(scratch);
-      let b0 = v128.load(scratch, 16);
-      let a1 = a0,
-        b1 = b0,
-        a2 = a0,
-        b2 = b0,
-        a3 = a0,
-        b3 = b0;
-      let w = scratch + CONSTANTS;
-      let p = pairs;
-      line = begin;
-      do {
-        let s0 = lines + line * pitch + ox * step;
-        let s1 = s0 + o1;
-        let s2 = s0 + o2;
-        let s3 = s0 + o3;
-        let k = taps;
-        do {
-          const u = v128.load(w);
-          const v = v128.load(w, 16);
-          w += PLACE;
-          a0 = i32x4.add(a0, i32x4.dot_i16x8_s(v128.load(s0), u));
-          b0 = i32x4.add(b0, i32x4.dot_i16x8_s(v128.load(s0, 16), v));
-          s0 += PLACE;
-          a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v128.load(s1), u));
-          b1 = i32x4.add(b1, i32x4.dot_i16x8_s(v128.load(s1, 16), v));
-          s1 += PLACE;
-          a2 = i32x4.add(a2, i32x4.dot_i16x8_s(v128.load(s2), u));
-          b2 = i32x4.add(b2, i32x4.dot_i16x8_s(v128.load(s2, 16), v));
-          s2 += PLACE;
-          a3 = i32x4.add(a3, i32x4.dot_i16x8_s(v128.load(s3), u));
-          b3 = i32x4.add(b3, i32x4.dot_i16x8_s(v128.load(s3, 16), v));
-          s3 += PLACE;
-        } while (--k);
-        line = next(line, odd, ring);
-      } while (--p);
-      a0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a0), f0), low, high, zero);
-      b0 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b0), f1), low, high, zero);
-      a1 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a1), f0), low, high, zero);
-      b1 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b1), f1), low, high, zero);
-      a2 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a2), f0), low, high, zero);
-      b2 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b2), f1), low, high, zero);
-      a3 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(a3), f0), low, high, zero);
-      b3 = Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(b3), f1), low, high, zero);
-      const one = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a0, b0), i16x8.narrow_i32x4_s(a1, b1));
-      const two = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a2, b2), i16x8.narrow_i32x4_s(a3, b3));
-      v128.store64_lane(out, one, 0);
-      v128.store64_lane(out + min(1, left) * C, one, 1);
-      v128.store64_lane(out + min(2, left) * C, two, 0);
-      v128.store64_lane(out + min(3, left) * C, two, 1);
-      out += 4 * C;
+    const from = lines + (pair - first) * lineBytes;
+    const own = weights + (top & 1) * 2 * half;
+    line(out, from, offsets, threes, taps, own, scratch, g, q);
+    line(out + 4, from + band * lineBytes, offsets, threes, taps, own + half, scratch + 16, g, q);
+    out += g.outW * g.outC;
+  }
+}
+
+/** A line of the output, four channels. */
+// biome-ignore format: one matrix a line
+function line(
+  out: usize, x: usize, offsets: usize, threes: i32, taps: i32, weights: usize, constants: usize, g: Geometry, q: Quantised,
+): void {
+  const C = g.outC;
+  const singles = offsets + (threes << 2);
+  const end = offsets + (taps << 2);
+  const start = v128.load(constants);
+  const factor = v128.load(constants, FACTORS);
+  const low = f32x4.splat(q.low);
+  const high = Four.high(q.high, q.zero);
+  const zero = Four.zero(q.zero);
+  for (let n = g.outW; n > 0; n -= 4) {
+    let a = start;
+    let b = start;
+    let c = start;
+    let d = start;
+    let w = weights;
+    let at = offsets;
+    while (at < singles) {
+      const s = x + load<u32>(at);
+      at += 12;
+      const t = v128.load(w);
+      const u = v128.load(w, 16);
+      const v = v128.load(w, 32);
+      w += 48;
+      a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load(s), t));
+      let p = v128.load(s, 16);
+      a = i32x4.add(a, i32x4.dot_i16x8_s(p, u));
+      b = i32x4.add(b, i32x4.dot_i16x8_s(p, t));
+      p = v128.load(s, 32);
+      a = i32x4.add(a, i32x4.dot_i16x8_s(p, v));
+      b = i32x4.add(b, i32x4.dot_i16x8_s(p, u));
+      c = i32x4.add(c, i32x4.dot_i16x8_s(p, t));
+      p = v128.load(s, 48);
+      b = i32x4.add(b, i32x4.dot_i16x8_s(p, v));
+      c = i32x4.add(c, i32x4.dot_i16x8_s(p, u));
+      d = i32x4.add(d, i32x4.dot_i16x8_s(p, t));
+      p = v128.load(s, 64);
+      c = i32x4.add(c, i32x4.dot_i16x8_s(p, v));
+      d = i32x4.add(d, i32x4.dot_i16x8_s(p, u));
+      d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(s, 80), v));
     }
-    out -= ((g.outW + 3) & -4) * C - g.outW * C;
+    while (at < end) {
+      const s = x + load<u32>(at);
+      at += 4;
+      const t = v128.load(w);
+      w += 16;
+      a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load(s), t));
+      b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load(s, 16), t));
+      c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load(s, 32), t));
+      d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(s, 48), t));
+    }
+    x += 4 * PLACE;
+    a = Four.sum(a, factor, low, zero);
+    b = Four.sum(b, factor, low, zero);
+    c = Four.sum(c, factor, low, zero);
+    d = Four.sum(d, factor, low, zero);
+    const all = Four.narrow(a, b, c, d, high);
+    // An output that doesn't exist lies on the first, which is written last.
+    v128.store32_lane(n > 3 ? out + 3 * C : out, all, 3);
+    v128.store32_lane(n > 2 ? out + 2 * C : out, all, 2);
+    v128.store32_lane(n > 1 ? out + C : out, all, 1);
+    v128.store32_lane(out, all, 0);
+    out += 4 * C;
   }
 }

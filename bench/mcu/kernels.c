@@ -62,7 +62,8 @@ static void run(const struct kernel_case *c, uint32_t base)
     uint16_t *list = (uint16_t *)(memory + (at[LIST] - base));
     for (uint32_t i = 0; i < c->tensors[LIST].words; i++)
         list[i] = (uint16_t)(i * 8 + i % 8);
-    if (c->scratch && call(c->scratch, 1, &at[GEOMETRY]) > SCRATCH_BYTES)
+    const uint32_t sizes[] = {at[GEOMETRY], (uint32_t)c->more[0], (uint32_t)c->more[1]};
+    if (c->scratch && call(c->scratch, c->scratch_count, sizes) > SCRATCH_BYTES)
         die(c->name, "the scratch is too small");
     uint32_t cells[12];
     for (int i = 0; i < c->count; i++)

@@ -73,17 +73,19 @@ function casesOf([kind, size, inC, outC, kernel, stride]) {
     words,
     geometry,
     scratch: scratch.length && `${kind}_scratch`,
+    more: [],
     export: `${kind}_${suffix}`,
     macs: macs * share,
     values,
   });
   // Any bytes are int8 numbers, and how many instructions they take does not depend on them.
-  const dense = kind === 'pointwise' || kind === 'linear';
+  const windowed = kind === 'conv2d' ? 1 : 0;
   const int8 = ['y', 'x', 'w', 'b', 'scales', 'scratch', 'geometry', 'quantised'];
+  const dense = { export: 'int8_dense', scratch: 'int8_dense_scratch', more: [fan, windowed] };
   return [
-    dense
-      ? { ...make('int8', '', 'y', [...int8, fan]), export: 'int8_dense', scratch: 'int8_scratch' }
-      : { ...make('int8', '', 'y', int8), export: `int8_${kind}`, scratch: `int8_${kind}_scratch` },
+    kind === 'depthwise'
+      ? { ...make('int8', '', 'y', int8), export: 'int8_depthwise', scratch: 'int8_depthwise_scratch' }
+      : { ...make('int8', '', 'y', [...int8, fan, 0, outC, windowed]), ...dense },
     make('forward', 'forward', 'y', ['y', 'x', 'w', 'b', ...scratch, 'geometry']),
     make('dX', 'backward_input', 'dx', ['dx', 'dy', 'w', ...scratch, 'geometry', 0]),
     make('dW', 'backward_weight', 'dw', ['dw', 'dy', 'x', ...scratch, 'geometry', 0, outC]),
@@ -105,7 +107,7 @@ function table(cases) {
     value === 'scratch' ? 'SCRATCH' : typeof value === 'string' ? -1 - TENSORS.indexOf(value) : value;
   const rows = cases.map((c) => {
     const tensors = TENSORS.map((t) => `{${c.words[t]}, ${SEEDS[t] ?? 0}}`);
-    return `    { "${c.name} ${c.label}", "${c.export}", ${c.scratch ? `"${c.scratch}"` : 0}, {${c.geometry}, 0x7f800000}, {${tensors}},
+    return `    { "${c.name} ${c.label}", "${c.export}", ${c.scratch ? `"${c.scratch}"` : 0}, ${1 + c.more.length}, {${c.more}}, {${c.geometry}, 0x7f800000}, {${tensors}},
       ${c.values.length}, {${c.values.map(argument)}}, ${TENSORS.indexOf(c.output)} },`;
   });
   return `#include <stdint.h>
@@ -115,6 +117,8 @@ enum { ${TENSORS.map((t) => t.toUpperCase()).join(', ')}, TENSORS };
 #define ARENA_BYTES ${ARENA_BYTES}u
 struct kernel_case {
     const char *name, *export, *scratch;
+    int scratch_count;
+    int32_t more[2];
     int32_t geometry[16];
     struct { uint32_t words, seed; } tensors[TENSORS];
     int count;

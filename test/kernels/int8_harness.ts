@@ -55,10 +55,12 @@ export class Int8Kernels extends Kernels {
       if (op === 'depthwise') {
         const at = scratch(this.call.int8_depthwise_scratch!(g));
         this.call.int8_depthwise!(out, x!, w, b, scales, at, g, q);
-      } else if (op === 'linear' || plain) {
+      } else {
         const row = weights!.length / outC;
-        const at = scratch(this.call.int8_scratch!(row));
-        for (let first = 0; first < outC; first += slice) {
+        const windowed = op !== 'linear' && !plain;
+        const bytes = this.call.int8_dense_scratch!(g, row, windowed ? 1 : 0);
+        const at = scratch(bytes);
+        for (let first = 0; first < outC; first += windowed ? outC : slice) {
           this.call.int8_dense!(
             out,
             x!,
@@ -70,13 +72,10 @@ export class Int8Kernels extends Kernels {
             q,
             row,
             first,
-            Math.min(slice, outC - first),
+            windowed ? outC : Math.min(slice, outC - first),
+            windowed ? 1 : 0,
           );
         }
-      } else {
-        const bytes = this.call.int8_conv2d_scratch!(g);
-        const at = scratch(bytes);
-        this.call.int8_conv2d!(out, x!, w, b, scales, at, g, q);
         expect(this.intact(at, bytes)).toBe(true);
       }
     }
