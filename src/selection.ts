@@ -1,4 +1,5 @@
 /** Selections: what a method trains, as the engine's table takes it and as files and reports show it. */
+import { isAdapter } from './adapters.js';
 import { KIND } from './control.js';
 import type { Engine } from './engine.js';
 import { TinyTrainError } from './status.js';
@@ -14,7 +15,17 @@ export function methodSelection(
   const named = (which: readonly LayerInfo[], choice: 'all' | 'bias') =>
     Object.fromEntries(which.map((layer) => [layer.name, choice]));
   if (method === 'none') return { layers: {} };
-  if (method === 'lastlayer') return { layers: named(layers.slice(-1), 'all') };
+  const own = layers.filter((layer) => !isAdapter(layer.name));
+  if (method === 'lastlayer') return { layers: named(own.slice(-1), 'all') };
+  if (method === 'tinytl') {
+    const adapters = layers.filter((layer) => isAdapter(layer.name));
+    if (adapters.length === 0) {
+      throw new TinyTrainError(
+        'method tinytl trains adapters, the model has none: tinytrain import MODEL -o OUT.ttm --adapters adds them',
+      );
+    }
+    return { layers: { ...named(own, 'bias'), ...named([...adapters, ...own.slice(-1)], 'all') } };
+  }
   return { layers: named(layers, method === 'biasonly' ? 'bias' : 'all') };
 }
 

@@ -14,7 +14,7 @@ export interface Sample {
   label: string;
 }
 
-export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'sparseupdate' | 'tinytrain';
+export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'tinytl' | 'sparseupdate' | 'tinytrain';
 export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random';
 export type OptimizerName = 'adam' | 'momentum' | 'sgd';
 export type Augment = 'auto' | 'none' | 'noflip';
