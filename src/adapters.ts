@@ -6,13 +6,11 @@
  */
 import type { Model, Operator, Shape } from './model/model.js';
 import { Random } from './random.js';
+import { isAdapter } from './selection.js';
 
-/** What the names of adapters' layers have between those of their block and their own. */
+/** In the names of an adapter's operators, between that of the block's last operator and their own: `isAdapter` looks for it. */
 const MARK = '.adapter.';
 const KERNEL = 5;
-
-/** True for a layer that `addAdapters` made, by its name. */
-export const isAdapter = (name: string): boolean => name.includes(MARK);
 
 /** Places of an inverted residual block among the operators, and the value that it begins with. */
 interface Block {
@@ -23,7 +21,7 @@ interface Block {
 
 /** The model with an adapter beside each block; throws where it has none, or adapters already. */
 export function addAdapters(model: Model): Model {
-  if (model.operators.some((operator) => isAdapter(operator.name))) throw new Error('has adapters already');
+  if (model.operators.some((operator) => isAdapter(operator))) throw new Error('has adapters already');
   if (model.operators.some((operator) => operator.int8)) {
     throw new Error('is int8: give the float network that it was made of, and quantize the outcome if need be');
   }

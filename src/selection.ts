@@ -1,11 +1,13 @@
 /** Selections: what a method trains, as the engine's table takes it and as files and reports show it. */
-import { isAdapter } from './adapters.js';
 import { KIND } from './control.js';
 import type { Engine } from './engine.js';
 import { TinyTrainError } from './status.js';
 import type { LayerInfo, LayerReport, Method, Selection } from './types.js';
 
 const every = (layer: LayerInfo) => Array.from({ length: layer.out[2] }, (_, channel) => channel);
+
+/** True for a layer of an adapter (src/adapters.ts), by its name. */
+export const isAdapter = ({ name }: { name: string }): boolean => name.includes('.adapter.');
 
 /** The selection of a method that does not look at the samples. */
 export function methodSelection(
@@ -15,16 +17,13 @@ export function methodSelection(
   const named = (which: readonly LayerInfo[], choice: 'all' | 'bias') =>
     Object.fromEntries(which.map((layer) => [layer.name, choice]));
   if (method === 'none') return { layers: {} };
-  const own = layers.filter((layer) => !isAdapter(layer.name));
-  if (method === 'lastlayer') return { layers: named(own.slice(-1), 'all') };
+  const own = layers.filter((layer) => !isAdapter(layer));
+  const last = named(own.slice(-1), 'all');
+  if (method === 'lastlayer') return { layers: last };
   if (method === 'tinytl') {
-    const adapters = layers.filter((layer) => isAdapter(layer.name));
-    if (adapters.length === 0) {
-      throw new TinyTrainError(
-        'method tinytl trains adapters, the model has none: tinytrain import MODEL -o OUT.ttm --adapters adds them',
-      );
-    }
-    return { layers: { ...named(own, 'bias'), ...named([...adapters, ...own.slice(-1)], 'all') } };
+    if (own.length === layers.length)
+      throw new TinyTrainError('the model has no adapters for method tinytl: tinytrain import --adapters adds them');
+    return { layers: { ...named(layers, 'all'), ...named(own, 'bias'), ...last } };
   }
   return { layers: named(layers, method === 'biasonly' ? 'bias' : 'all') };
 }

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { addAdapters, isAdapter } from '../../src/adapters.js';
+import { addAdapters } from '../../src/adapters.js';
 import { loadEngine, loadImporter } from '../../src/cli/load.js';
 import { layersOf, type Model } from '../../src/model/model.js';
 import { readModel } from '../../src/model/ttm.js';
 import { writeModel } from '../../src/model/write.js';
 import { importOnnx } from '../../src/onnx/index.js';
+import { isAdapter } from '../../src/selection.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { tinytrain } from '../cli/harness.js';
 import { dataFile, describeWithData, goldenTensors } from '../data.js';
@@ -44,7 +45,7 @@ describe('adapters', () => {
   const wide = addAdapters(model);
 
   it('stand beside every block, with its stride, and are added to its output', () => {
-    const adapters = layersOf(wide).filter(({ name }) => isAdapter(name));
+    const adapters = layersOf(wide).filter(isAdapter);
     const ends = ['convolution2', 'convolution5', 'addition9', 'addition13'];
     expect(adapters.map(({ name }) => name)).toEqual(ends.flatMap((end) => [`${end}.adapter.dw`, `${end}.adapter.pw`]));
     expect(adapters.map(({ in: from, out, stride }) => [from, out, stride])).toEqual([
@@ -81,7 +82,7 @@ describe('adapters', () => {
     expect(wide.operators.find(({ name }) => name === 'addition13')!.limit).toBeNull();
     expect(wide.operators).toHaveLength(model.operators.length + 3 * ends.length);
     // The same network in the same order, and the same file each time.
-    expect(wide.operators.filter(({ name }) => !isAdapter(name)).map(({ name }) => name)).toEqual(
+    expect(wide.operators.filter((o) => !isAdapter(o)).map(({ name }) => name)).toEqual(
       model.operators.map(({ name }) => name),
     );
     expect(writeModel(addAdapters(blocks()))).toEqual(writeModel(wide));
@@ -95,9 +96,9 @@ describe('adapters', () => {
     const { layers, loss } = await b!.adapt(samples, { method: 'tinytl', lr: 0.02, iterations: 20, augment: 'none' });
     expect(b!.embed(samples[0]!.image)).not.toEqual(before);
     expect(loss.at(-1)).toBeLessThan(0.9 * loss[0]!);
-    const last = layers.findLast(({ name }) => !isAdapter(name))!.name;
+    const last = layers.findLast((layer) => !isAdapter(layer))!.name;
     for (const { name, trains } of layers)
-      expect([name, trains]).toEqual([name, isAdapter(name) || name === last ? 'weights' : 'bias']);
+      expect([name, trains]).toEqual([name, isAdapter({ name }) || name === last ? 'weights' : 'bias']);
     b!.reset();
     expect(b!.embed(samples[0]!.image)).toEqual(before);
   });
@@ -116,7 +117,7 @@ describe('adapters', () => {
     expect(() => addAdapters(plain)).toThrow('has no inverted residual block');
     const tt = await TinyTrain.load(writeModel(model));
     await expect(tt.select(support(model.input, [2, 2]), { method: 'tinytl' })).rejects.toThrow(
-      /^method tinytl trains adapters, the model has none: tinytrain import MODEL -o OUT.ttm --adapters adds them$/,
+      /^the model has no adapters for method tinytl: tinytrain import --adapters adds them$/,
     );
   });
 });
@@ -143,7 +144,7 @@ describeWithData('adapters of the pre-trained networks', () => {
     const bytes = importOnnx(dataFile(`models/${name}.onnx`));
     const wide = addAdapters(readModel(bytes));
     const blocks = wide.operators.filter(({ op }) => op === 'depthwise').length / 2;
-    expect(layersOf(wide).filter((layer) => isAdapter(layer.name))).toHaveLength(2 * blocks);
+    expect(layersOf(wide).filter(isAdapter)).toHaveLength(2 * blocks);
     const [a, b] = await Promise.all([TinyTrain.load(bytes), TinyTrain.load(writeModel(wide))]);
     const golden = goldenTensors(name);
     const { values, shape } = golden.input!;
