@@ -51,9 +51,6 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   engine.open(loaded.bytes, options.ram > 0);
   engine.task(task.labels, task.classes.length);
   const dynamic = options.method === 'tinytrain' && !options.selection;
-  // Version 2 of a model is one with int8 weights.
-  if (dynamic && options.criterion === 'l2' && loaded.bytes[4] === 2)
-    throw new TinyTrainError('criterion l2 reads weights that are floats, an int8 model has none: choose another one');
   const compute =
     'macs' in options.compute ? options.compute.macs : Math.floor(options.compute.share * loaded.fullMacs);
   control.set('iterations', options.iterations);

@@ -19,6 +19,7 @@ export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> 
   lastlayer: { optimizer: 'adam', lr: 1e-2 },
   fulltrain: { optimizer: 'adam', lr: 3e-4 },
   biasonly: { optimizer: 'adam', lr: 1e-3 },
+  tinytl: { optimizer: 'adam', lr: 1e-3 },
   sparseupdate: { optimizer: 'momentum', lr: 1e-2 },
   tinytrain: { optimizer: 'momentum', lr: 2e-2 },
 };

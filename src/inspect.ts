@@ -3,7 +3,7 @@ import { JOB } from './engine.js';
 import { layersOf, macs, type Operator, parameters } from './model/model.js';
 import { checksumText, type StoredModel } from './model/ttm.js';
 import { applySelection, methodSelection } from './selection.js';
-import type { InspectReport, LayerInfo } from './types.js';
+import type { InspectReport, LayerInfo, NumberType } from './types.js';
 
 /** A loaded model in figures. */
 export interface ModelInfo {
@@ -18,6 +18,8 @@ export interface ModelInfo {
   macs: number;
   /** Length of the feature vector. */
   features: number;
+  /** What its layers are; `mixed` where they are not all the same. */
+  type: NumberType | 'mixed';
 }
 
 /** Figures of a model and its layers; the full backward pass needs no gradient of the image. */
@@ -33,16 +35,19 @@ export function describe(model: StoredModel): { info: ModelInfo; layers: LayerIn
       out: operator.out,
       params: parameters(operator),
       macs: macs(operator),
+      type: operator.int8 ? 'int8' : 'float32',
     }),
   );
   const [h, w, c] = model.operators.at(-1)!.out;
-  const info = {
+  const types = new Set(layers.map((layer) => layer.type));
+  const info: ModelInfo = {
     name: model.name,
     checksum: checksumText(model.checksum),
     input: model.input,
     params: layers.reduce((sum, layer) => sum + layer.params, 0),
     macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
     features: h * w * c,
+    type: types.size > 1 ? 'mixed' : (layers[0]?.type ?? 'float32'),
   };
   const first = layersOf(model).map((operator) => operator.input === 0);
   const fullMacs = layers.reduce((sum, layer) => sum + layer.macs * (first[layer.index] ? 1 : 2), 0);
@@ -70,9 +75,9 @@ export function inspect(loaded: Loaded, stored: StoredModel): InspectReport {
   control.set('augment', AUGMENT_CODE.off);
   applySelection(engine, methodSelection('fulltrain', layers), layers);
   engine.cost();
-  const { name, checksum, input, params, macs, features } = info;
+  const { name, checksum, input, params, macs, features, type } = info;
   return {
-    model: { name, checksum, input, params, macs },
+    model: { name, checksum, input, params, macs, type },
     features,
     layers,
     totals: { layers: layers.length, params, macs, fullBackwardMacs: fullMacs },

@@ -12,7 +12,15 @@ import type {
   SelectOptions,
 } from './types.js';
 
-export const METHODS: readonly Method[] = ['tinytrain', 'none', 'lastlayer', 'fulltrain', 'biasonly', 'sparseupdate'];
+export const METHODS: readonly Method[] = [
+  'tinytrain',
+  'none',
+  'lastlayer',
+  'fulltrain',
+  'biasonly',
+  'tinytl',
+  'sparseupdate',
+];
 export const CRITERIA: readonly CriterionName[] = ['tinytrain', 'fisher', 'l2', 'random'];
 export const OPTIMIZERS: readonly OptimizerName[] = ['adam', 'momentum', 'sgd'];
 export const AUGMENTS: readonly Augment[] = ['auto', 'none', 'noflip'];

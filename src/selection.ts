@@ -6,6 +6,9 @@ import type { LayerInfo, LayerReport, Method, Selection } from './types.js';
 
 const every = (layer: LayerInfo) => Array.from({ length: layer.out[2] }, (_, channel) => channel);
 
+/** True for a layer of an adapter (src/adapters.ts), by its name. */
+export const isAdapter = ({ name }: { name: string }): boolean => name.includes('.adapter.');
+
 /** The selection of a method that does not look at the samples. */
 export function methodSelection(
   method: Exclude<Method, 'tinytrain' | 'sparseupdate'>,
@@ -14,7 +17,14 @@ export function methodSelection(
   const named = (which: readonly LayerInfo[], choice: 'all' | 'bias') =>
     Object.fromEntries(which.map((layer) => [layer.name, choice]));
   if (method === 'none') return { layers: {} };
-  if (method === 'lastlayer') return { layers: named(layers.slice(-1), 'all') };
+  const own = layers.filter((layer) => !isAdapter(layer));
+  const last = named(own.slice(-1), 'all');
+  if (method === 'lastlayer') return { layers: last };
+  if (method === 'tinytl') {
+    if (own.length === layers.length)
+      throw new TinyTrainError('the model has no adapters for method tinytl: tinytrain import --adapters adds them');
+    return { layers: { ...named(layers, 'all'), ...named(own, 'bias'), ...last } };
+  }
   return { layers: named(layers, method === 'biasonly' ? 'bias' : 'all') };
 }
 

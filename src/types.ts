@@ -14,12 +14,14 @@ export interface Sample {
   label: string;
 }
 
-export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'sparseupdate' | 'tinytrain';
+export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'tinytl' | 'sparseupdate' | 'tinytrain';
 export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random';
 export type OptimizerName = 'adam' | 'momentum' | 'sgd';
 export type Augment = 'auto' | 'none' | 'noflip';
 export type Binary = 'scalar' | 'simd' | 'relaxed';
 export type BinaryChoice = 'auto' | Binary;
+/** What the weights of a layer are, and the values that it makes while it is frozen. */
+export type NumberType = 'float32' | 'int8';
 
 /** What is trained of a layer: every channel, the bias alone, or these output channels with their bias. */
 export type LayerChoice = 'all' | 'bias' | number[];
@@ -176,11 +178,19 @@ export interface LayerInfo {
   out: [number, number, number];
   params: number;
   macs: number;
+  type: NumberType;
 }
 
 /** `tinytrain inspect --json`. */
 export interface InspectReport {
-  model: { name: string; checksum: string; input: [number, number, number]; params: number; macs: number };
+  model: {
+    name: string;
+    checksum: string;
+    input: [number, number, number];
+    params: number;
+    macs: number;
+    type: NumberType | 'mixed';
+  };
   features: number;
   layers: LayerInfo[];
   totals: { layers: number; params: number; macs: number; fullBackwardMacs: number };

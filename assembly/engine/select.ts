@@ -4,7 +4,7 @@ import { dropValues, FROZEN, Layer, layerAt, WEIGHTS } from './arena';
 import { leastBudgets, planFits, planTraining } from './budget';
 import { control } from './control';
 import { checkSelection, readyToPlan } from './job';
-import { DEPTHWISE, isOutside, macs, opAt, rowLength, weightsOf } from './model';
+import { DEPTHWISE, isWithHost, macs, opAt, rowLength, scalesOf, weightsOf } from './model';
 import { rankingScratch } from './program';
 import * as status from './status';
 
@@ -21,7 +21,7 @@ const STREAM_CHANNELS: u32 = 3;
 
 /** True for a criterion that reads weights which are with the host. */
 function isBlind(): bool {
-  return control().criterion == L2 && isOutside();
+  return control().criterion == L2 && isWithHost();
 }
 
 /** Writes the score of every inspected layer. The host may write its own instead. */
@@ -66,14 +66,16 @@ function channelNorm(layer: Layer, o: i32): f32 {
   const op = opAt(layer.op);
   const row = rowLength(op);
   const depthwise = op.op == DEPTHWISE;
-  let at = weightsOf(op) + (depthwise ? o << 2 : (o * row) << 2);
-  const stride = depthwise ? op.outC << 2 : 4;
+  const shift = op.type ? 0 : 2;
+  let at = weightsOf(op) + ((depthwise ? o : o * row) << shift);
+  const stride = (depthwise ? op.outC : 1) << shift;
   let sum: f64 = 0;
   for (let t = 0; t < row; ++t, at += stride) {
-    const w = <f64>load<f32>(at);
+    const w = op.type ? <f64>load<i8>(at) : <f64>load<f32>(at);
     sum += w * w;
   }
-  return <f32>Math.sqrt(sum);
+  const norm = <f32>Math.sqrt(sum);
+  return op.type ? norm * load<f32>(scalesOf(op) + (o << 2)) : norm;
 }
 
 /** What channels are ordered by. */

@@ -10,8 +10,15 @@ const SHORT = {
   'tinytrain:compute=10%': '10%',
   'tinytrain:compute=30%': '30%',
 };
-const [blue, red, green, pink, , , black] = COLOURS;
-const COLOUR = { lastlayer: pink, biasonly: green, sparseupdate: blue, tinytrain: red, fulltrain: black };
+const [blue, red, green, pink, orange, , black] = COLOURS;
+const COLOUR = {
+  lastlayer: pink,
+  biasonly: green,
+  tinytl: orange,
+  sparseupdate: blue,
+  tinytrain: red,
+  fulltrain: black,
+};
 const X = {
   memory: { label: 'backward memory, MB', of: ({ backwardBytes }) => backwardBytes / 2 ** 20 },
   macs: { label: 'backward MACs of a sample, M', of: ({ backwardMacs }) => backwardMacs / 1e6 },

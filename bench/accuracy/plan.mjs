@@ -13,6 +13,7 @@ export const SAMPLINGS = {
 const LADDER = {
   lastlayer: [1e-2, 3e-3, 3e-2, 1e-1],
   biasonly: [1e-3, 3e-4, 3e-3, 1e-2],
+  tinytl: [1e-3, 3e-4, 3e-3, 1e-2],
   sparseupdate: [1e-2, 3e-3, 3e-2, 1e-1],
   fulltrain: [3e-4, 1e-4, 1e-3, 6e-4],
   tinytrain: [2e-2, 6e-3, 6e-2, 2e-1],
@@ -29,7 +30,7 @@ const TRIALS = [
 export const MAX_TRIALS = TRIALS.length;
 
 /** Rows of the table. A row's id is a method as `tinytrain evaluate --methods` takes it, without rate and iterations. */
-export const METHODS = ['none', 'lastlayer', 'biasonly', 'sparseupdate', 'tinytrain', 'fulltrain'];
+export const METHODS = ['none', 'lastlayer', 'biasonly', 'tinytl', 'sparseupdate', 'tinytrain', 'fulltrain'];
 /** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */
 export const ABLATIONS = [
   'tinytrain:criterion=fisher',
@@ -48,6 +49,9 @@ export const TUNED = METHODS.filter((method) => method in LADDER);
 
 /** The method whose trials a row takes part in. */
 export const methodOf = (row) => row.split(':')[0];
+
+/** True for a row that runs on the network with adapters, which is a model of its own. */
+export const hasAdapters = (row) => methodOf(row) === 'tinytl';
 
 /** The row with the settings of a trial, as `--methods` takes it: `fulltrain:lr=0.0003:iterations=40`. */
 export function labelOf(row, trial) {

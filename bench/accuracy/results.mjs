@@ -2,20 +2,23 @@
 // and the settings that they speak for, chosen for each domain by what was reached on the others.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DOMAINS, labelOf, MAX_TRIALS, methodOf, TUNED } from './plan.mjs';
+import { DOMAINS, hasAdapters, labelOf, MAX_TRIALS, methodOf, TUNED } from './plan.mjs';
 
 /** Tasks of each domain on which settings are tried. */
 export const TUNING_TASKS = 2;
 
 export const rawPath = (folder, network, sampling) => join(folder, `${network}.${sampling}.jsonl`);
 
-/** Results of a file by data set, method and task; of several models with this name, those of the last. */
+/**
+ * Results of a file by data set, method and task; of several models with this name, those of the last, and of the last one
+ * with adapters.
+ */
 export class Results {
   #found = new Map();
 
   constructor(results) {
-    const checksum = results.at(-1)?.checksum;
-    for (const result of results) if (result.checksum === checksum) this.add(result);
+    const last = new Map(results.map(({ method, checksum }) => [hasAdapters(method), checksum]));
+    for (const result of results) if (result.checksum === last.get(hasAdapters(result.method))) this.add(result);
   }
 
   static read(path) {
@@ -65,8 +68,12 @@ export function reached(results, method, trial, domains) {
   return sum / (domains.length * TUNING_TASKS);
 }
 
+/** Methods of which at least the first task was tried: a network may be without one, or a method be new. */
+export const triedMethods = (results) => TUNED.filter((method) => results.get(DOMAINS[0], labelOf(method, 0), 0));
+
 /** How many trials are complete for every method alike; 0 where nothing was tuned. */
-export function trialsDone(results, methods = TUNED) {
+export function trialsDone(results, methods = triedMethods(results)) {
+  if (methods.length === 0) return 0;
   for (let n = 0; n < MAX_TRIALS; n++) {
     if (methods.some((method) => reached(results, method, n, DOMAINS) === undefined)) return n;
   }

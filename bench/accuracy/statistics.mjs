@@ -1,6 +1,6 @@
 // Means and intervals over the raw results of one network and sampling, in the settings chosen for each domain.
-import { DOMAINS, labelOf, SAMPLINGS, TUNED } from './plan.mjs';
-import { chooseTrial, Results, rawPath, reached, trialsDone } from './results.mjs';
+import { DOMAINS, labelOf, SAMPLINGS } from './plan.mjs';
+import { chooseTrial, Results, rawPath, reached, trialsDone, triedMethods } from './results.mjs';
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -49,9 +49,8 @@ export class Table {
     const results = Results.read(rawPath(folder, network, sampling));
     const tuned = Object.keys(SAMPLINGS)[0];
     this.tried = sampling === tuned ? results : Results.read(rawPath(folder, network, tuned));
-    // A network without a static selection has no row sparseupdate.
-    this.methods = TUNED.filter((method) => this.tried.get(DOMAINS[0], labelOf(method, 0), 0));
-    this.trials = trialsDone(this.tried, this.methods);
+    this.methods = triedMethods(this.tried);
+    this.trials = trialsDone(this.tried);
     this.results = results;
     this.tasks = results.tasks;
   }

@@ -1,15 +1,21 @@
 // Runs tasks of bench:accuracy: one network, one way of sampling; what is in the raw results is not run again.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { addAdapters } from '../../dist/adapters.js';
 import { parseMethods } from '../../dist/cli/methods.js';
 import { chooseSelection } from '../../dist/cli/selection.js';
 import { DEFAULTS, TRAINING } from '../../dist/defaults.js';
+import { layersOf } from '../../dist/model/model.js';
+import { readModel } from '../../dist/model/ttm.js';
+import { writeModel } from '../../dist/model/write.js';
 import { openData, readSamples } from '../../dist/node/data.js';
 import { runJobs } from '../../dist/node/evaluate.js';
 import { TinyTrain } from '../../dist/node/index.js';
 import { openRaw, Settings } from '../../dist/node/raw.js';
-import { selectionOf } from '../../dist/selection.js';
-import { DOMAINS, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
+import { importOnnx } from '../../dist/onnx/index.js';
+import { isAdapter, selectionOf } from '../../dist/selection.js';
+import { DOMAINS, hasAdapters, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
 import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
 
 const PACKAGE = new URL('../../', import.meta.url);
@@ -46,6 +52,25 @@ function modelOf(root, network) {
   return NETWORKS.includes(network) ? join(root, 'models', `${network}.onnx`) : network;
 }
 
+/** The file of a network with adapters, written for this run; nothing for a network that can't have them. */
+async function withAdapters(model, name) {
+  const bytes = readFileSync(model === 'default' ? new URL('models/default.ttm', PACKAGE) : model);
+  const plain = readModel(model.endsWith('.onnx') ? importOnnx(bytes, { name }) : new Uint8Array(bytes));
+  if (layersOf(plain).some(isAdapter)) return model;
+  let wide;
+  try {
+    wide = addAdapters(plain);
+  } catch (error) {
+    console.error(`${name} ${error.message}: no row tinytl`);
+    return undefined;
+  }
+  const folder = new URL('build/bench/adapters/', PACKAGE);
+  mkdirSync(folder, { recursive: true });
+  const path = fileURLToPath(new URL(`${name}.ttm`, folder));
+  writeFileSync(path, writeModel(wide));
+  return path;
+}
+
 export class Bench {
   /** Opens a network with its raw results. `root` holds models/ and data/. */
   static async open({ root, results, network, sampling }) {
@@ -69,6 +94,7 @@ export class Bench {
       methods,
     };
     const raw = openRaw(rawPath(results, name, sampling), new Settings(config, tt.model.checksum, sizes));
+    bench.wide = await withAdapters(model, name);
     Object.assign(bench, { network: name, sampling, config, raw, results: new Results(raw.done), folder: results });
     bench.indices = new Map(methods.map(({ label }, i) => [label, i]));
     return bench;
@@ -97,7 +123,7 @@ export class Bench {
   /** One task of every domain, with every row of the table, in the settings chosen by the other domains. */
   async round(task, workers) {
     const tried = this.#tried();
-    const trials = trialsDone(tried, this.#has(TUNED));
+    const trials = trialsDone(tried);
     const rows = rowsOfTask(task);
     await this.#run(
       task,
@@ -107,14 +133,20 @@ export class Bench {
   }
 
   async #run(task, labelsOf, workers) {
-    const jobs = [];
-    for (const [data, domain] of DOMAINS.entries()) {
-      const labels = labelsOf(domain).filter((label) => this.indices.has(label));
-      const missing = labels.filter((label) => !this.results.get(domain, label, task));
-      if (missing.length) jobs.push({ data, task, methods: missing.map((label) => this.indices.get(label)) });
-    }
+    const missing = (domain) => labelsOf(domain).filter((label) => !this.results.get(domain, label, task));
+    const jobsWith = (adapters) =>
+      DOMAINS.flatMap((domain, data) => {
+        const labels = missing(domain).filter((label) => this.indices.has(label) && hasAdapters(label) === adapters);
+        return labels.length ? [{ data, task, methods: labels.map((label) => this.indices.get(label)) }] : [];
+      });
+    await this.#runJobs(this.config, jobsWith(false), workers);
+    if (this.wide) await this.#runJobs({ ...this.config, model: this.wide }, jobsWith(true), workers);
+  }
+
+  async #runJobs(config, jobs, workers) {
     if (!jobs.length) return;
-    await runJobs(this.config, jobs, workers, (results) => {
+    const { task } = jobs[0];
+    await runJobs(config, jobs, workers, (results) => {
       for (const result of results) {
         this.raw.append(result);
         this.results.add(result);

@@ -12,7 +12,7 @@ export interface ModelFile {
   name: string;
   bytes: Uint8Array;
   options: ModelOptions;
-  /** Whether it is the one that came with the page. */
+  /** Whether the person gave it; else it came with the page. */
   own: boolean;
 }
 
@@ -21,8 +21,9 @@ export class App {
   readonly state = new State();
   readonly networks: Networks;
   model!: ModelFile;
-  /** The model that came with the page. */
+  /** The model that the page begins with, and the same in int8, which comes later. */
   standard!: ModelFile;
+  int8!: Promise<ModelFile>;
   /** Counts the changes of classes and pictures. */
   version = 0;
   #abort: AbortController | undefined;

@@ -13,6 +13,7 @@ import sharp from 'sharp';
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
 const STATIC = ['index.html', 'style.css', 'icon.svg', 'manifest.webmanifest'];
+const MODELS = ['default.ttm', 'default.int8.ttm'];
 
 /** The demo images as one picture, a row a class; returns what the page has to know of it. */
 async function sampleSheet(out) {
@@ -72,7 +73,7 @@ export async function buildPage(out = join(root, 'build', 'page')) {
   await rm(out, { recursive: true, force: true });
   await mkdir(join(out, 'models'), { recursive: true });
   for (const name of STATIC) await cp(join(here, name), join(out, name));
-  await cp(join(root, 'models', 'default.ttm'), join(out, 'models', 'default.ttm'));
+  for (const name of MODELS) await cp(join(root, 'models', name), join(out, 'models', name));
   await cp(thread, join(out, 'thread.js'));
   const samples = await sampleSheet(out);
   await bundle([join(here, 'main.ts')], out, { SAMPLES: JSON.stringify(samples) });

@@ -1,5 +1,5 @@
 /** The page: makes the parts, loads model and samples, puts back what was kept. */
-import { App } from './app.js';
+import { App, type ModelFile } from './app.js';
 import { mountBudgets } from './budget-panel.js';
 import { mountClasses } from './classes-panel.js';
 import { byId, say, words } from './dom.js';
@@ -20,10 +20,15 @@ async function bytesOf(file: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/** A model that comes with the page. */
+async function builtIn(name: string, file: string): Promise<ModelFile> {
+  return { name, bytes: await bytesOf(file), options: {}, own: false };
+}
+
 async function start(): Promise<void> {
   // Everything is fetched here, once: threads that are started later run the script from memory.
   const samples = loadSamples();
-  const [thread, model] = await Promise.all([bytesOf('thread.js'), bytesOf('models/default.ttm')]);
+  const [thread, standard] = await Promise.all([bytesOf('thread.js'), builtIn('default', 'models/default.ttm')]);
   const app = new App(URL.createObjectURL(new Blob([thread], { type: 'text/javascript' })));
   const { state } = app;
   mountModel(app);
@@ -38,7 +43,10 @@ async function start(): Promise<void> {
     return target === 'try' ? tryTarget : target ? classTarget(Number(target)) : undefined;
   });
 
-  app.standard = { name: 'default', bytes: model, options: {}, own: false };
+  app.standard = standard;
+  app.int8 = builtIn('default-int8', 'models/default.int8.ttm');
+  // Said where it is asked for.
+  app.int8.catch(() => {});
   await app.useModel(app.standard);
   await samples;
   await app.try('classes', () => restore(app));

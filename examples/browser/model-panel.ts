@@ -36,6 +36,7 @@ export function mountModel(app: App): void {
     if (file) void app.try('model', () => openModel(app, file));
   });
   byId('model-standard').addEventListener('click', () => void app.try('model', () => app.useModel(app.standard)));
+  byId('model-int8').addEventListener('click', () => void app.try('model', async () => app.useModel(await app.int8)));
   byId('pixels').addEventListener('change', () => {
     const { name, bytes, own } = app.model;
     if (!/\.onnx$/i.test(name)) return;
@@ -45,13 +46,16 @@ export function mountModel(app: App): void {
   app.state.on('model', () => {
     const { model, totals } = app.networks.info;
     const [height, width, channels] = model.input;
-    const name = app.model.own ? app.model.name : 'built-in model';
+    const { own } = app.model;
+    const type = model.type === 'float32' ? '' : `, ${model.type}`;
+    const name = own ? app.model.name : 'built-in model';
     say(byId('model-name'), name);
     say(
       byId('model-facts'),
-      `${width} × ${height} × ${channels} pixels, ${totals.layers} layers, ${count(model.params)} parameters, ${count(model.macs)} MACs`,
+      `${width} × ${height} × ${channels} pixels, ${totals.layers} layers, ${count(model.params)} parameters, ${count(model.macs)} MACs${type}`,
     );
-    byId('model-standard').hidden = !app.model.own;
+    byId('model-standard').hidden = app.model === app.standard;
+    byId('model-int8').hidden = !own && app.model !== app.standard;
     byId('pixels-row').hidden = !/\.onnx$/i.test(app.model.name);
   });
 }

@@ -13,11 +13,13 @@ interface Kept {
   adapted?: { patch: Uint8Array; report?: AdaptReport; stale: boolean };
 }
 
-/** A model that isn't the page's own; kept apart, for it is large and seldom changes. */
+/** A model that isn't what the page begins with; kept apart, for it is large and seldom changes. */
 interface KeptModel {
   name: string;
   bytes: Uint8Array;
   options: ModelOptions;
+  /** Missing, and then true, where an older page kept it. */
+  own?: boolean;
 }
 
 const STORE = 'kept';
@@ -52,7 +54,8 @@ export async function restore(app: App): Promise<void> {
   const { state } = app;
   const { adapted } = kept;
   state.budgets = kept.budgets;
-  if (model) await app.try('model', () => app.useModel({ ...model, own: true }));
+  if (model)
+    await app.try('model', async () => app.useModel(model.own === false ? await app.int8 : { ...model, own: true }));
   const { input } = app.networks.info.model;
   state.classes = [];
   for (const { name, pictures } of kept.classes) {
@@ -80,8 +83,7 @@ export function keep(app: App): void {
     }
   };
   state.on('model', () => {
-    const { own, ...model } = app.model;
-    void put('model', own ? model : undefined);
+    void put('model', app.model === app.standard ? undefined : app.model);
   });
   const later = settled(250, () => {
     const { classes, heldOut, budgets, adapted } = state;

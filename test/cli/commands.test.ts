@@ -127,7 +127,7 @@ describe('select, inspect, import, classify', () => {
     expect(JSON.parse((await run('inspect', '--json')).out).layers).toHaveLength(2);
     expect(passed('load')[1]).toBe('default');
     const { out } = await run('inspect', 'm.onnx', '--features', 'pool');
-    expect(out).toContain('0  stem   conv2d     3x3     2x2     8x8x3  4x4x4     112  1.73 k');
+    expect(out).toContain('0  stem   conv2d     float32  3x3     2x2     8x8x3  4x4x4     112  1.73 k');
     expect(passed('load').slice(1)).toEqual(['m.onnx', { binary: 'auto', features: 'pool' }]);
   });
   it('imports', async () => {

@@ -15,6 +15,7 @@ const LAYERS = [
     out: [4, 4, 4],
     params: 112,
     macs: 1728,
+    type: 'float32',
   },
   {
     index: 1,
@@ -26,6 +27,7 @@ const LAYERS = [
     out: [4, 4, 8],
     params: 40,
     macs: 512,
+    type: 'float32',
   },
 ];
 
@@ -49,7 +51,7 @@ export class TinyTrain {
   inspect() {
     const { name, checksum, input, params, macs, features } = this.model;
     return {
-      model: { name, checksum, input, params, macs },
+      model: { name, checksum, input, params, macs, type: 'float32' },
       features,
       layers: LAYERS,
       totals: { layers: 2, params, macs, fullBackwardMacs: 3000 },

@@ -138,10 +138,21 @@ describe('both binaries', () => {
 });
 
 describe('the criterion l2', () => {
-  it('is refused: there are no floats to read', async () => {
-    const small = writeModel(int8Of(deepNetwork()));
-    const tt = await TinyTrain.load(small);
-    const samples = support(tt.model.input, [2, 2]);
-    await expect(tt.select(samples, { criterion: 'l2' })).rejects.toThrow('criterion l2 reads weights that are floats');
+  it.each(['scalar', 'simd'] as const)('reads int8 weights as the floats that they stand for, %s', async (binary) => {
+    const small = int8Of(deepNetwork());
+    const criterion = 'l2';
+    const select = async (model: Model) => {
+      const tt = await TinyTrain.load(writeModel(model), { binary });
+      const { layers } = await tt.select(support(model.input, [3, 3]), { criterion, memory: '1GB', compute: '40%' });
+      return layers;
+    };
+    const [int8, float] = [await select(small), await select(dequantiseModel(small))];
+    expect(int8.some(({ op }) => op === 'depthwise')).toBe(true);
+    for (const [i, { score, selected }] of int8.entries()) {
+      expect(float[i]!.score).toBeGreaterThan(0);
+      expect(Math.abs(score! / float[i]!.score! - 1)).toBeLessThan(1e-6);
+      expect(selected).toEqual(float[i]!.selected);
+    }
+    expect(int8.some(({ selected, channels }) => selected.length > 0 && selected.length < channels)).toBe(true);
   });
 });

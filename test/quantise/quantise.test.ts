@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +10,9 @@ import { openData, readAll } from '../../src/node/data.js';
 import { type QuantizeReport, quantize, RANGES } from '../../src/quantise/index.js';
 import { quantisationFor } from '../../src/quantise/model.js';
 import { TinyTrain } from '../../src/tinytrain.js';
+import type { InspectReport } from '../../src/types.js';
 import { tinytrain } from '../cli/harness.js';
-import { deepNetwork, everyOperator, support } from '../engine/networks.js';
+import { deepNetwork, everyOperator, int8Of, support } from '../engine/networks.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'tinytrain-quantize-'));
@@ -118,6 +119,27 @@ describe('tinytrain quantize', () => {
     expect((await run('quantize', 'small', '-o', join(work, 'none/x.ttm'), '--data', data)).err).toContain(
       'cannot write',
     );
+  });
+});
+
+describe('tinytrain inspect', () => {
+  it('says which layers are int8', async () => {
+    const types = async (model: string) => {
+      const { model: whole, layers } = JSON.parse((await run('inspect', model, '--json')).out) as InspectReport;
+      return [whole.type, ...new Set(layers.map((layer) => layer.type))];
+    };
+    expect(await types('default')).toEqual(['float32', 'float32']);
+    expect(await types('default-int8')).toEqual(['int8', 'int8']);
+    const { out } = await run('inspect', 'default-int8');
+    expect(out).toMatch(/^type {6}int8$/m);
+    expect(out).toMatch(/^ *0 {2}\S+ +conv2d +int8 +3x3 /m);
+    const model = everyOperator();
+    const mixed = int8Of(model);
+    const last = mixed.operators.length - 1;
+    mixed.operators[last] = model.operators[last]!;
+    const path = join(work, 'mixed.ttm');
+    writeFileSync(path, writeModel(mixed));
+    expect(await types(path)).toEqual(['mixed', 'int8', ...(model.operators[last]!.weights ? ['float32'] : [])]);
   });
 });
 

@@ -14,6 +14,7 @@ export function inspectSummary(report: InspectReport): string {
     String(layer.index),
     layer.name,
     layer.op,
+    layer.type,
     shape(layer.kernel),
     shape(layer.stride),
     shape(layer.in),
@@ -21,16 +22,17 @@ export function inspectSummary(report: InspectReport): string {
     count(layer.params),
     count(layer.macs),
   ]);
-  const head = ['', 'layer', 'op', 'kernel', 'stride', 'in', 'out', 'params', 'MACs'];
+  const head = ['', 'layer', 'op', 'type', 'kernel', 'stride', 'in', 'out', 'params', 'MACs'];
   const { totals, memory, preprocessing: p } = report;
   const short = (values: number[]) => values.map((x) => Number(x.toPrecision(4))).join(', ');
   return (
     modelLine(report.model) +
+    `type      ${report.model.type}\n` +
     `features  ${report.features}\n` +
     `pixels    (p / 255 - mean) / std, mean ${short(p.mean)}, std ${short(p.std)}\n` +
     `memory    model ${bytes(memory.modelBytes)}, inference ${bytes(memory.inferenceBytes)}, backward pass of everything ${bytes(memory.fulltrainBackwardBytes)}\n` +
     `compute   forward ${count(totals.macs)} MACs, full backward pass ${count(totals.fullBackwardMacs)} MACs\n` +
-    table([head, ...rows], 'rllllrrrr')
+    table([head, ...rows], 'rlllllrrrr')
   );
 }
 

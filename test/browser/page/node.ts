@@ -9,8 +9,9 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** What Node makes of the demo images: the first of each class trained with, the others held out. */
 export async function adaptInNode(
   shots: number,
+  model = 'default.ttm',
 ): Promise<{ report: AdaptReport; patch: Uint8Array; right: { before: number; after: number } }> {
-  const tt = await TinyTrain.load(readFileSync(`${root}models/default.ttm`));
+  const tt = await TinyTrain.load(readFileSync(`${root}models/${model}`));
   const demo = await openData(`${root}demo`);
   const pick = (keep: (image: number) => boolean) =>
     demo.classes.flatMap(({ files }, c) => files.map((_, image) => ({ class: c, image })).filter((s) => keep(s.image)));

@@ -249,6 +249,30 @@ describeInBrowsers('page', (browser) => {
     await tab.close();
   });
 
+  it('adapts the built-in int8 model as Node does, and begins with it the next time', async () => {
+    const int8 = await adaptInNode(SHOTS, 'default.int8.ttm');
+    const tab = await openPage(browser(), server);
+    await trySamples(tab);
+    const asked = asks(tab);
+    await click(tab, '#model-int8');
+    await waitForText(tab, 'model-facts', ', int8');
+    expect(await tab.evaluate(() => document.getElementById('model-int8')?.hidden)).toBe(true);
+    await waitForText(tab, 'held-out-right', `${int8.right.before} right before`);
+    expect(await adapt(tab)).toBe(int8.report.patch.sha256);
+    await waitForText(tab, 'held-out-right', `${int8.right.after} right after`);
+    expect(asks(tab)).toEqual(asked);
+    await waitForKept(tab);
+    await tab.goto(`${server.origin}/tinytrain/`);
+    await waitForText(tab, 'held-out-right', `${int8.right.after} right after`);
+    expect(await textOf(tab, 'model-facts')).toContain(', int8');
+    // The patch is of the int8 model: back with the first one, there is none.
+    await click(tab, '#model-standard');
+    await waitForText(tab, 'after-best', 'not adapted yet');
+    expect(await adapt(tab)).toBe(expected.patch.sha256);
+    expect(tab.errors).toEqual([]);
+    await tab.close();
+  });
+
   it('looks through the camera only while it is asked to, and says why it cannot', async () => {
     const tab = await openPage(browser(), server);
     // These browsers run without a camera.
