@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compileBinary } from '../dist/binary.js';
 import { Engine, JOB } from '../dist/engine.js';
-import { readModel } from '../dist/model/ttm.js';
+import { readModel } from '../dist/model/read.js';
 import { writeModel } from '../dist/model/write.js';
 import { noise } from '../dist/node/bench/networks.js';
 import { importOnnx } from '../dist/onnx/index.js';

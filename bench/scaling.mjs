@@ -8,7 +8,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readModel } from '../dist/model/ttm.js';
+import { readModel } from '../dist/model/read.js';
 import { writeModel } from '../dist/model/write.js';
 import { TinyTrain } from '../dist/node/index.js';
 import { TinyTrain as InThreads } from '../dist/node/worker.js';

@@ -15,7 +15,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sampleEpisode } from '../dist/episodes.js';
 import { layersOf } from '../dist/model/model.js';
-import { readModel } from '../dist/model/ttm.js';
+import { readModel } from '../dist/model/read.js';
 import { openData, readSamples } from '../dist/node/data.js';
 import { TinyTrain } from '../dist/node/index.js';
 import { importOnnx } from '../dist/onnx/index.js';

@@ -7,7 +7,7 @@ import { parseMethods } from '../../dist/cli/methods.js';
 import { chooseSelection } from '../../dist/cli/selection.js';
 import { DEFAULTS, TRAINING } from '../../dist/defaults.js';
 import { layersOf } from '../../dist/model/model.js';
-import { readModel } from '../../dist/model/ttm.js';
+import { readModel } from '../../dist/model/read.js';
 import { writeModel } from '../../dist/model/write.js';
 import { openData, readSamples } from '../../dist/node/data.js';
 import { runJobs } from '../../dist/node/evaluate.js';

@@ -9,7 +9,7 @@
 // external memory for what is frozen. The same job runs in Node first, and the hashes are compared; --no-node leaves that out.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { readModel } from '../../dist/model/ttm.js';
+import { readModel } from '../../dist/model/read.js';
 import { openData, readSamples } from '../../dist/node/data.js';
 import { BOARDS } from './build.mjs';
 import { runJob, runNode } from './job.mjs';

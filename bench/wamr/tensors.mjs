@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { toTensor } from '../../dist/image.js';
-import { readModel } from '../../dist/model/ttm.js';
+import { readModel } from '../../dist/model/read.js';
 import { openData, readSamples } from '../../dist/node/data.js';
 
 const { values: args } = parseArgs({

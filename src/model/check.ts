@@ -1,4 +1,5 @@
 import {
+  MAX_OPERATORS,
   type Model,
   OPERATOR_KINDS,
   type Operator,
@@ -9,8 +10,6 @@ import {
   sizeOf,
 } from './model.js';
 
-/** Most operators of a model. */
-export const MAX_OPERATORS = 4096;
 /** Largest height, width, number of channels, kernel or stride: channel numbers of a patch have 16 bits. */
 export const MAX_DIMENSION = 65535;
 /** Most values of one image or activation, and weights of one operator: 1 GiB of floats. */

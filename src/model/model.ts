@@ -1,3 +1,6 @@
+/** Most operators of a model. */
+export const MAX_OPERATORS = 4096;
+
 /** Sizes of a value: height, width, channels. */
 export type Shape = [height: number, width: number, channels: number];
 

@@ -1,6 +1,5 @@
 import { crc32 } from '../crc32.js';
-import { MAX_OPERATORS, modelProblem } from './check.js';
-import { type Model, OPERATOR_KINDS, type Operator, type Shape } from './model.js';
+import { MAX_OPERATORS, type Model, OPERATOR_KINDS, type Operator, type Shape } from './model.js';
 
 export const MAGIC = 0x314d5454; // TTM1
 export const HEADER = 128;
@@ -35,10 +34,11 @@ export function checksumText(checksum: number): string {
 }
 
 /**
- * Reads a `.ttm` file. Nothing outside `bytes` is read; a file that is damaged or inconsistent gives one Error that says
- * how. Weights are views of `bytes` where its alignment allows, else copies.
+ * The model that a `.ttm` file holds, as it stands there: whether its operators fit each other, `readModel` checks. Nothing
+ * outside `bytes` is read; a file that is damaged gives one Error that says how. Weights are views of `bytes` where its
+ * alignment allows, else copies.
  */
-export function readModel(bytes: Uint8Array): StoredModel {
+export function parseModel(bytes: Uint8Array): StoredModel {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const u32 = (offset: number) => view.getUint32(offset, true);
   if (bytes.length < 4 || u32(0) !== MAGIC) fail('it does not begin with TTM1');
@@ -126,7 +126,7 @@ export function readModel(bytes: Uint8Array): StoredModel {
     };
   });
   if (u32(20) !== layers) fail(`${layers} operators have weights, its header says ${u32(20)}`);
-  const model: StoredModel = {
+  return {
     name: text(52),
     input,
     mean: reals(64, channels),
@@ -137,11 +137,9 @@ export function readModel(bytes: Uint8Array): StoredModel {
     fileBytes,
     weightsOffset,
   };
-  const problem = modelProblem(model);
-  if (problem) fail(problem);
-  return model;
 }
 
-function fail(why: string): never {
+/** Refuses a file. */
+export function fail(why: string): never {
   throw new Error(`not a usable .ttm model: ${why.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`);
 }

@@ -2,7 +2,7 @@ import { provideBinary } from '../binary.js';
 import { Engine } from '../engine.js';
 import { toTensor } from '../image.js';
 import { layersOf, type Model, quantisationOf } from '../model/model.js';
-import { readModel } from '../model/ttm.js';
+import { readModel } from '../model/read.js';
 import { writeModel } from '../model/write.js';
 import { oneOf } from '../options.js';
 import { TinyTrainError } from '../status.js';

@@ -7,7 +7,7 @@ import { deserialize } from 'node:v8';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MetatrainReport } from '../../src/cli/metatrain-report.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import { Network, RELU } from '../engine/networks.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { layersOf } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { decodeImage, openData } from '../../src/node/data.js';
 import { importOnnx } from '../../src/onnx/index.js';
 import { TinyTrain } from '../../src/tinytrain.js';

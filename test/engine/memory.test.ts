@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { JOB } from '../../src/engine.js';
 import { layersOf } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { deepNetwork, everyOperator, support } from './networks.js';

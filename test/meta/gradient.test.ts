@@ -5,7 +5,7 @@ import { describe as figures } from '../../src/inspect.js';
 import { episodeGradient, episodeRight, openForEpisodes } from '../../src/meta/episode.js';
 import { putVector, readVector, weightRanges, writeVector } from '../../src/meta/parameters.js';
 import { layersOf, type Model } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import type { Sample } from '../../src/types.js';

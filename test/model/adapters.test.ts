@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { addAdapters } from '../../src/adapters.js';
 import { loadEngine, loadImporter } from '../../src/cli/load.js';
 import { layersOf, type Model } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { importOnnx } from '../../src/onnx/index.js';
 import { isAdapter } from '../../src/selection.js';

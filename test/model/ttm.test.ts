@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../src/crc32.js';
 import type { Model, Operator } from '../../src/model/model.js';
-import { checksumText, readModel, type StoredModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
+import { checksumText, type StoredModel } from '../../src/model/ttm.js';
 import { writeModel } from '../../src/model/write.js';
 import { anyModel } from './arbitrary.js';
 

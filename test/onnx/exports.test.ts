@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { layersOf, type Model, type Shape, sizeOf } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { type ImportOptions, importOnnx } from '../../src/onnx/index.js';
 import { forward, fromChw } from '../reference/forward.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { importOnnx, OnnxError } from '../../src/onnx/index.js';
 import { filled, node, onnx, type TestGraph } from './builder.js';

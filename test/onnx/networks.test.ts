@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { layersOf, macs, parameters } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { importOnnx } from '../../src/onnx/index.js';
 import { dataFile, describeWithData, goldenTensors } from '../data.js';
 import { forward, fromChw } from '../reference/forward.js';

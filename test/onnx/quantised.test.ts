@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../src/model/model.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { importOnnx } from '../../src/onnx/index.js';
 import { dequantiseModel } from '../../src/quantise/model.js';
 import { TinyTrain } from '../../src/tinytrain.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadEngine, loadImporter } from '../../src/cli/load.js';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { openData, readAll } from '../../src/node/data.js';
 import { type QuantizeReport, quantize, RANGES } from '../../src/quantise/index.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readModel } from '../../src/model/ttm.js';
+import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import { everyOperator, Network, RELU } from '../engine/networks.js';

@@ -9,7 +9,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { TinyTrain } from '/package/browser/tinytrain.js';
 import { TinyTrain as InThread } from '/package/browser/worker.js';
 import { toTensor } from '../../../dist/image.js';
-import { readModel } from '../../../dist/model/ttm.js';
+import { readModel } from '../../../dist/model/read.js';
 import { importOnnx } from '../../../dist/onnx/index.js';
 import { taskOf } from '../../../dist/task.js';
 import { Graph } from './graph.mjs';
