@@ -2,10 +2,10 @@
  * Plans inside budgets: of the Fisher pass and of training, as they are or, where that is over the budget of memory or of
  * RAM, with recomputed blocks. What a plan takes is known by planning it; there is no estimate beside it.
  */
-import { FROZEN, jobStart, Layer, layerAt, layerOf, WEIGHTS } from './arena';
+import { FROZEN, jobStart, Layer, layerAt, WEIGHTS } from './arena';
 import { gradientBytes, layersBytes } from './blocks';
 import { control } from './control';
-import { analyse, backwardMacs, firstTarget, forwardMacs, fullBackwardMacs, has, REACHES } from './graph';
+import { backwardMacs, firstTarget, forwardMacs, fullBackwardMacs, has, REACHES } from './graph';
 import { isOutside, opAt, opCount } from './model';
 import { patchSize } from './patch';
 import { planPrograms } from './plan';
@@ -80,22 +80,11 @@ function planWithin(from: i32): u32 {
   return emitPlan(from, false);
 }
 
-/**
- * Lets the Fisher pass look at as many layers, counted from the last, as the memory budget holds; none before the first one
- * of which the compute budget allows the smallest share: what can't be selected need not be looked at. Freezes every layer.
- */
+/** Lets the Fisher pass look at as many layers, counted from the last, as the memory budget holds. */
 export function planFisher(): i32 {
   const c = control();
-  freeze();
   for (let i = 0; i < opCount(); ++i) {
     if (opAt(i).layer < 0) continue;
-    const layer = layerOf(opAt(i));
-    layer.kind = WEIGHTS;
-    layer.count = leastChannels(layer);
-    analyse(-1);
-    const macs = backwardMacs();
-    layer.kind = FROZEN;
-    if (macs > c.computeBudget) continue;
     planWithin(i);
     if (fits) {
       c.inspectFrom = i;
@@ -112,10 +101,6 @@ export function planFisher(): i32 {
   return leastBudgets();
 }
 
-function freeze(): void {
-  for (let l = 0; l < control().layerCount; ++l) layerAt(l).kind = FROZEN;
-}
-
 /**
  * Sets the least budgets that train anything: over the layers, one alone with the smallest share of its channels, and
  * the Fisher pass down to it. Freezes every layer and returns BUDGET.
@@ -125,7 +110,7 @@ export function leastBudgets(): i32 {
   c.leastBytes = 0xffffffff;
   c.leastRam = 0xffffffff;
   c.leastMacs = Infinity;
-  freeze();
+  for (let l = 0; l < c.layerCount; ++l) layerAt(l).kind = FROZEN;
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
     layer.kind = WEIGHTS;
