@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { DEFAULTS } from '../dist/defaults.js';
 import { toTensor } from '../dist/image.js';
 import { loadModel } from '../dist/load.js';
 import { openData, readAll } from '../dist/node/data.js';
@@ -59,7 +60,18 @@ async function adapt(options) {
   const begun = performance.now();
   const samples = await readAll(await openData(join(folder, 'pictures')), stored.input);
   const report = await tt.adapt(samples, { ...options, iterations: ITERATIONS });
-  return { ms: performance.now() - begun, ...report.time, macs: report.macs, loss: report.loss };
+  return { ms: performance.now() - begun, ...report.time, gmacs: work(report) / 1e9 };
+}
+
+/**
+ * MACs of a whole training: the frozen prefix of every sample and variant once; in an iteration, of each sample, what is
+ * behind it three times forward (prototype, query, support) and twice back; prototypes at the end.
+ */
+function work({ layers, macs, task }) {
+  const first = layers.findIndex((layer) => layer.trains !== 'nothing');
+  const trained = layers.slice(first).reduce((sum, layer) => sum + layer.macs, 0);
+  const prefix = macs.forward - trained;
+  return task.samples * (prefix * (1 + DEFAULTS.variants) + ITERATIONS * (3 * trained + 2 * macs.backward) + trained);
 }
 
 const samples = await readAll(await openData(join(folder, 'pictures')), stored.input);
@@ -111,12 +123,13 @@ const result = rows.map(({ name, rounds: runs }) => ({
   times: median(runs.map(({ ms }, i) => ms / rows[0].rounds[i].ms)),
 }));
 const ours = rows[0].rounds.reduce((a, b) => (b.ms < a.ms ? b : a));
+const gmacs = { tinytrain: ours.gmacs, fulltrain: rows[1].rounds[0].gmacs };
 const report = {
   model: stored.name,
   result,
   fisherShare: ours.fisherMs / ours.ms,
   time: { fisherMs: ours.fisherMs, trainMs: ours.trainMs, totalMs: ours.totalMs, filesMs: ours.ms - ours.totalMs },
-  macs: ours.macs,
+  gmacs,
   peers: peers.map(({ peer, apart }) => ({ ...peer.about, apart })),
 };
 if (args.json) console.log(JSON.stringify(report, null, 2));
@@ -131,5 +144,7 @@ else {
     `\ntinytrain's best: files ${filesMs.toFixed(0)} ms, Fisher pass and selection ${fisherMs.toFixed(0)} ms`,
   );
   console.log(`(${share}%), training ${trainMs.toFixed(0)} ms`);
+  const [few, all] = [gmacs.tinytrain, gmacs.fulltrain];
+  console.log(`training: ${few.toFixed(1)} GMAC, of all weights ${all.toFixed(1)}: ${(all / few).toFixed(2)} times`);
 }
 process.exit(0);

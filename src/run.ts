@@ -39,10 +39,15 @@ export async function runJob(engine: Engine, task: Task, options: RunOptions, cr
     crew,
   };
   signal?.throwIfAborted();
+  let told = performance.now();
   while (!engine.pump(host, SLICE)) {
-    const phase = loss.length ? 'train' : (PHASES[control.get('phase')] ?? 'train');
-    const [done, total] = [control.get('done'), control.get('total')];
-    onProgress?.({ phase, done, total, iteration: loss.length, iterations, loss: loss.at(-1) });
+    // Instances that share samples wait several times an iteration, which is no news.
+    if (!engine.waits || performance.now() - told >= SLICE) {
+      const phase = loss.length ? 'train' : (PHASES[control.get('phase')] ?? 'train');
+      const [done, total] = [control.get('done'), control.get('total')];
+      onProgress?.({ phase, done, total, iteration: loss.length, iterations, loss: loss.at(-1) });
+      told = performance.now();
+    }
     await (engine.waits ? crew!.arrival(signal) : turn());
     signal?.throwIfAborted();
   }

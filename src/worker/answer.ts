@@ -16,7 +16,8 @@ export function answer(post: (reply: Reply, transfer: ArrayBuffer[]) => void): (
     const job = <T extends SelectOptions>(options: T): T & AdaptOptions => ({
       ...options,
       signal: running.get(id)!.signal,
-      onProgress: (progress: Progress) => post({ id, progress }, []),
+      // Of several threads one speaks for all.
+      onProgress: crew && crew.index > 0 ? undefined : (progress: Progress) => post({ id, progress }, []),
     });
     switch (method) {
       case 'ping':
