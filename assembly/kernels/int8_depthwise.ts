@@ -17,7 +17,7 @@
  * Lists have where each three, and then each single tap, begin, and where the two weights of a tap are.
  */
 import { Geometry } from './geometry';
-import { eight_constants, Four, Quantised } from './int8';
+import { eight_constants, Four, LIMITS, Quantised, write_limits } from './int8';
 
 /** Bytes of a place. */
 const PLACE: i32 = 16;
@@ -71,12 +71,13 @@ export function int8_depthwise_eights(
   const C = g.inC;
   v128.store(scratch, i8x16.splat(<i8>q.xZero), OUTSIDE);
   store<i64>(scratch + NOTHING, 0);
+  write_limits(q);
   const threes = list(3, 0, scratch, g);
   const end = list(1, threes, scratch, g);
   for (let c = 0; c < C; c += 8) {
     const at = min(c, C - 8);
     eight_constants(scratch, b + (at << 2), scales + (at << 2), g.kernelH * g.kernelW, q);
-    eight(out + at, x + at, w + at, threes, end, scratch, g, q);
+    eight(out + at, x + at, w + at, threes, end, scratch, g);
   }
 }
 
@@ -168,7 +169,7 @@ function pad(to: usize, half: usize): void {
 /** All outputs of eight channels. */
 // biome-ignore format: one matrix a line
 function eight(
-  out: usize, x: usize, w: usize, threes: i32, taps: i32, scratch: usize, g: Geometry, q: Quantised,
+  out: usize, x: usize, w: usize, threes: i32, taps: i32, scratch: usize, g: Geometry,
 ): void {
   const pairs = pairs_of(g);
   const band = band_pairs(g);
@@ -191,8 +192,8 @@ function eight(
     }
     const from = lines + (pair - first) * lineBytes;
     const own = weights + (top & 1) * 2 * half;
-    line(out, from, offsets, threes, taps, own, scratch, g, q);
-    line(out + 4, from + band * lineBytes, offsets, threes, taps, own + half, scratch + 16, g, q);
+    line(out, from, offsets, threes, taps, own, scratch, g);
+    line(out + 4, from + band * lineBytes, offsets, threes, taps, own + half, scratch + 16, g);
     out += g.outW * g.outC;
   }
 }
@@ -200,16 +201,13 @@ function eight(
 /** A line of the output, four channels. */
 // biome-ignore format: one matrix a line
 function line(
-  out: usize, x: usize, offsets: usize, threes: i32, taps: i32, weights: usize, constants: usize, g: Geometry, q: Quantised,
+  out: usize, x: usize, offsets: usize, threes: i32, taps: i32, weights: usize, constants: usize, g: Geometry,
 ): void {
   const C = g.outC;
   const singles = offsets + (threes << 2);
   const end = offsets + (taps << 2);
   const start = v128.load(constants);
   const factor = v128.load(constants, FACTORS);
-  const low = f32x4.splat(q.low);
-  const high = Four.high(q.high, q.zero);
-  const zero = Four.zero(q.zero);
   for (let n = g.outW; n > 0; n -= 4) {
     let a = start;
     let b = start;
@@ -252,11 +250,14 @@ function line(
       d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(s, 48), t));
     }
     x += 4 * PLACE;
-    a = Four.sum(a, factor, low, zero);
-    b = Four.sum(b, factor, low, zero);
-    c = Four.sum(c, factor, low, zero);
-    d = Four.sum(d, factor, low, zero);
-    const all = Four.narrow(a, b, c, d, high);
+    const low = v128.load(LIMITS);
+    const round = v128.load(LIMITS, 16);
+    const zero = v128.load(LIMITS, 32);
+    a = Four.sum(a, factor, low, round, zero);
+    b = Four.sum(b, factor, low, round, zero);
+    c = Four.sum(c, factor, low, round, zero);
+    d = Four.sum(d, factor, low, round, zero);
+    const all = Four.narrow(a, b, c, d, v128.load(LIMITS, 48));
     // An output that doesn't exist lies on the first, which is written last.
     v128.store32_lane(n > 3 ? out + 3 * C : out, all, 3);
     v128.store32_lane(n > 2 ? out + 2 * C : out, all, 2);
