@@ -17,17 +17,7 @@
  *                   6 loads, 8 products and 8 sums for 64 multiply-adds: with more of them at a time, V8 has not enough
  *                   registers. A tile that isn't filled reads rows that are not, and doesn't write them
  */
-import {
-  Byte,
-  eight_constants,
-  Four,
-  factor_of,
-  LIMITS,
-  Quantised,
-  quantise,
-  start_of,
-  write_limits,
-} from './int8';
+import { Byte, eight_constants, Four, factor_of, LIMITS, Quantised, quantise, start_of, write_limits } from './int8';
 
 const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 2;
 
