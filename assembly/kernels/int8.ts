@@ -56,20 +56,25 @@ export class Four {
    * it is enough to limit y (narrow).
    */
   @inline
-  static quantise(x: v128, low: v128, zero: v128): v128 {
-    return i32x4.add(f32x4.add(f32x4.pmax(low, x), f32x4.splat(ROUND)), zero);
+  static quantise(x: v128, low: v128, round: v128, zero: v128): v128 {
+    return i32x4.add(f32x4.add(f32x4.pmax(low, x), round), zero);
   }
 
   /** The same for a sum. */
   @inline
-  static sum(sum: v128, factor: v128, low: v128, zero: v128): v128 {
-    return Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(sum), factor), low, zero);
+  static sum(sum: v128, factor: v128, low: v128, round: v128, zero: v128): v128 {
+    return Four.quantise(f32x4.mul(f32x4.convert_i32x4_s(sum), factor), low, round, zero);
   }
 
   /** y of sixteen, in 8 bits; high: its upper limit. */
   @inline
   static narrow(a: v128, b: v128, c: v128, d: v128, high: v128): v128 {
     return i8x16.min_s(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)), high);
+  }
+
+  @inline
+  static round(): v128 {
+    return f32x4.splat(ROUND);
   }
 
   @inline
@@ -92,6 +97,17 @@ export function start_of(bias: i32, depth: i32): i32 {
 /** factor as above, for a weight's scale. */
 export function factor_of(q: Quantised, scale: f32): f32 {
   return (q.xScale / q.scale) * scale;
+}
+
+/** What a tile takes of the output, with SIMD: loading it is quicker than to make it of single numbers each time. */
+export const LIMITS: usize = ASC_FEATURE_SIMD ? memory.data(64, 16) : 0;
+
+/** Writes low, the number that rounds, zero and high, each for all lanes. */
+export function write_limits(q: Quantised): void {
+  v128.store(LIMITS, f32x4.splat(q.low));
+  v128.store(LIMITS, Four.round(), 16);
+  v128.store(LIMITS, Four.zero(q.zero), 32);
+  v128.store(LIMITS, Four.high(q.high, q.zero), 48);
 }
 
 /** Starts and, behind them, factors of eight channels, with SIMD; b and scales may be there already. */
@@ -126,8 +142,8 @@ export function quantise_all(out: usize, x: usize, n: i32, scale: f32, zero: i32
     const zeros = Four.zero(zero);
     const scales = f32x4.splat(scale);
     for (; n >= 8; n -= 8) {
-      const first = Four.quantise(f32x4.div(v128.load(x), scales), lows, zeros);
-      const second = Four.quantise(f32x4.div(v128.load(x, 16), scales), lows, zeros);
+      const first = Four.quantise(f32x4.div(v128.load(x), scales), lows, Four.round(), zeros);
+      const second = Four.quantise(f32x4.div(v128.load(x, 16), scales), lows, Four.round(), zeros);
       v128.store64_lane(out, Four.narrow(first, second, first, second, highs), 0);
       out += 8;
       x += 32;
@@ -189,8 +205,8 @@ export function add_int8(out: usize, a: usize, b: usize, n: i32, q: Quantised): 
       const t = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(x)), f32x4.splat(fa));
       const u = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(y)), f32x4.splat(fb));
       const v = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(y)), f32x4.splat(fb));
-      const first = Four.quantise(f32x4.add(s, u), low, zero);
-      const second = Four.quantise(f32x4.add(t, v), low, zero);
+      const first = Four.quantise(f32x4.add(s, u), low, Four.round(), zero);
+      const second = Four.quantise(f32x4.add(t, v), low, Four.round(), zero);
       v128.store64_lane(out, Four.narrow(first, second, first, second, high), 0);
       out += 8;
       a += 8;

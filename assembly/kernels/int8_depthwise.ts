@@ -17,7 +17,7 @@
  * Lists have where each three, and then each single tap, begin, and where the two weights of a tap are.
  */
 import { Geometry } from './geometry';
-import { eight_constants, Four, Quantised } from './int8';
+import { eight_constants, Four, LIMITS, Quantised, write_limits } from './int8';
 
 /** Bytes of a place. */
 const PLACE: i32 = 16;
@@ -57,6 +57,14 @@ function band_pairs(g: Geometry): i32 {
   return min(max(BAND_BYTES / (2 * line_bytes(g)), pairs_of(g)), all_pairs(g));
 }
 
+/** Of the layer that runs: bytes as above, how many are copied at a time, and taps in the lists, of these in threes. */
+let planeBytes: i32 = 0;
+let lineBytes: i32 = 0;
+let weightBytes: i32 = 0;
+let band: i32 = 0;
+let taps: i32 = 0;
+let threes: i32 = 0;
+
 /** Bytes of scratch: constants, lists, weights, lines; and the places that fill a tile. */
 export function int8_depthwise_scratch(g: Geometry): i32 {
   if (!ASC_FEATURE_SIMD || g.inC < 8) return max(g.inC, 4) * 8;
@@ -71,12 +79,17 @@ export function int8_depthwise_eights(
   const C = g.inC;
   v128.store(scratch, i8x16.splat(<i8>q.xZero), OUTSIDE);
   store<i64>(scratch + NOTHING, 0);
-  const threes = list(3, 0, scratch, g);
-  const end = list(1, threes, scratch, g);
+  write_limits(q);
+  planeBytes = plane_bytes(g);
+  lineBytes = line_bytes(g);
+  weightBytes = weight_bytes(g);
+  band = band_pairs(g);
+  threes = list(3, 0, scratch, g);
+  taps = list(1, threes, scratch, g);
   for (let c = 0; c < C; c += 8) {
     const at = min(c, C - 8);
     eight_constants(scratch, b + (at << 2), scales + (at << 2), g.kernelH * g.kernelW, q);
-    eight(out + at, x + at, w + at, threes, end, scratch, g, q);
+    eight(out + at, x + at, w + at, scratch, g);
   }
 }
 
@@ -95,18 +108,18 @@ function list(size: i32, t: i32, scratch: usize, g: Geometry): i32 {
   const row = g.kernelW * g.inC;
   for (let p = 0; p < pairs_of(g); p++) {
     for (let plane = 0; plane < min(step, g.kernelW); plane++) {
-      const taps = (g.kernelW - plane + step - 1) / step;
-      const threes = taps - (taps % 3);
-      for (let i = size == 3 ? 0 : threes; i < (size == 3 ? threes : taps); i++) {
+      const all = (g.kernelW - plane + step - 1) / step;
+      const inThrees = all - (all % 3);
+      for (let i = size == 3 ? 0 : inThrees; i < (size == 3 ? inThrees : all); i++) {
         const offsets = scratch + CONSTANTS + (t << 2);
-        store<i32>(offsets, p * line_bytes(g) + plane * plane_bytes(g) + i * PLACE);
+        store<i32>(offsets, p * lineBytes + plane * planeBytes + i * PLACE);
         // Begins with the upper line of the first pair (p), or the lower one.
-        const at = sources_of(scratch, g) + (t << 3);
+        const at = sources_of(scratch) + (t << 3);
         const tap = 2 * p * row + (plane + i * step) * g.inC;
         store<i32>(at, 2 * p < g.kernelH ? tap : -1);
         store<i32>(at, 2 * p + 1 < g.kernelH ? tap + row : -1, 4);
-        store<i32>(at + (weight_bytes(g) >> 1), p ? tap - row : -1);
-        store<i32>(at + (weight_bytes(g) >> 1), 2 * p < g.kernelH ? tap : -1, 4);
+        store<i32>(at + (weightBytes >> 1), p ? tap - row : -1);
+        store<i32>(at + (weightBytes >> 1), 2 * p < g.kernelH ? tap : -1, 4);
         t++;
       }
     }
@@ -114,8 +127,8 @@ function list(size: i32, t: i32, scratch: usize, g: Geometry): i32 {
   return t;
 }
 
-function sources_of(scratch: usize, g: Geometry): usize {
-  return scratch + CONSTANTS + (weight_bytes(g) >> 2);
+function sources_of(scratch: usize): usize {
+  return scratch + CONSTANTS + (weightBytes >> 2);
 }
 
 /** Writes the weights of eight channels by their list. */
@@ -142,15 +155,17 @@ function copy_pair(to: usize, half: usize, x: usize, iy: i32, outside: usize, g:
   const step = g.strideW;
   const aStep = above ? step * C : 0;
   const bStep = below ? step * C : 0;
-  const end = to + line_bytes(g);
+  const end = to + lineBytes;
   for (let ix = -g.padLeft; to < end; ix++) {
-    const next = to + plane_bytes(g);
+    const next = to + planeBytes;
     // The first position of the plane that is inside of the image, and the last.
     let inside = ix;
     for (; inside < 0; inside += step, to += PLACE) pad(to, half);
     let a = above ? row + inside * C : outside;
     let b = below ? row + (inside + g.inW) * C : outside;
-    for (const stop = min(next, to + ((g.inW - inside + step - 1) / step) * PLACE); to < stop; to += PLACE) {
+    let count = g.inW - inside;
+    if (step > 1) count = (count + step - 1) / step;
+    for (const stop = min(next, to + count * PLACE); to < stop; to += PLACE) {
       Pair.store(to, half, i16x8.sub(v128.load_ext<i8>(a), zeros), i16x8.sub(v128.load_ext<i8>(b), zeros));
       a += aStep;
       b += bStep;
@@ -166,18 +181,13 @@ function pad(to: usize, half: usize): void {
 }
 
 /** All outputs of eight channels. */
-// biome-ignore format: one matrix a line
-function eight(
-  out: usize, x: usize, w: usize, threes: i32, taps: i32, scratch: usize, g: Geometry, q: Quantised,
-): void {
+function eight(out: usize, x: usize, w: usize, scratch: usize, g: Geometry): void {
   const pairs = pairs_of(g);
-  const band = band_pairs(g);
-  const lineBytes = line_bytes(g);
-  const half = weight_bytes(g);
+  const half = weightBytes;
   const offsets = scratch + CONSTANTS;
   const weights = offsets + 2 * half;
   const lines = weights + 4 * half;
-  weigh(weights, half, w, sources_of(scratch, g), scratch + NOTHING);
+  weigh(weights, half, w, sources_of(scratch), scratch + NOTHING);
   let first = 0;
   let copied = 0;
   for (let oy = 0; oy < g.outH; oy++) {
@@ -191,25 +201,19 @@ function eight(
     }
     const from = lines + (pair - first) * lineBytes;
     const own = weights + (top & 1) * 2 * half;
-    line(out, from, offsets, threes, taps, own, scratch, g, q);
-    line(out + 4, from + band * lineBytes, offsets, threes, taps, own + half, scratch + 16, g, q);
+    line(out, from, offsets, own, scratch, g);
+    line(out + 4, from + band * lineBytes, offsets, own + half, scratch + 16, g);
     out += g.outW * g.outC;
   }
 }
 
 /** A line of the output, four channels. */
-// biome-ignore format: one matrix a line
-function line(
-  out: usize, x: usize, offsets: usize, threes: i32, taps: i32, weights: usize, constants: usize, g: Geometry, q: Quantised,
-): void {
+function line(out: usize, x: usize, offsets: usize, weights: usize, constants: usize, g: Geometry): void {
   const C = g.outC;
   const singles = offsets + (threes << 2);
   const end = offsets + (taps << 2);
   const start = v128.load(constants);
   const factor = v128.load(constants, FACTORS);
-  const low = f32x4.splat(q.low);
-  const high = Four.high(q.high, q.zero);
-  const zero = Four.zero(q.zero);
   for (let n = g.outW; n > 0; n -= 4) {
     let a = start;
     let b = start;
@@ -252,11 +256,14 @@ function line(
       d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(s, 48), t));
     }
     x += 4 * PLACE;
-    a = Four.sum(a, factor, low, zero);
-    b = Four.sum(b, factor, low, zero);
-    c = Four.sum(c, factor, low, zero);
-    d = Four.sum(d, factor, low, zero);
-    const all = Four.narrow(a, b, c, d, high);
+    const low = v128.load(LIMITS);
+    const round = v128.load(LIMITS, 16);
+    const zero = v128.load(LIMITS, 32);
+    a = Four.sum(a, factor, low, round, zero);
+    b = Four.sum(b, factor, low, round, zero);
+    c = Four.sum(c, factor, low, round, zero);
+    d = Four.sum(d, factor, low, round, zero);
+    const all = Four.narrow(a, b, c, d, v128.load(LIMITS, 48));
     // An output that doesn't exist lies on the first, which is written last.
     v128.store32_lane(n > 3 ? out + 3 * C : out, all, 3);
     v128.store32_lane(n > 2 ? out + 2 * C : out, all, 2);

@@ -17,7 +17,7 @@
  *                   6 loads, 8 products and 8 sums for 64 multiply-adds: with more of them at a time, V8 has not enough
  *                   registers. A tile that isn't filled reads rows that are not, and doesn't write them
  */
-import { Byte, eight_constants, Four, factor_of, Quantised, quantise, start_of } from './int8';
+import { Byte, eight_constants, Four, factor_of, LIMITS, Quantised, quantise, start_of, write_limits } from './int8';
 
 const COLUMNS: i32 = ASC_FEATURE_SIMD ? 8 : 2;
 
@@ -62,6 +62,7 @@ export function int8_gemm(
 ): void {
   const depth = r.runs * r.run;
   const second = min(1, count - 1);
+  if (ASC_FEATURE_SIMD) write_limits(q);
   for (let j = 0; j < count; j += COLUMNS) {
     // The last of them may have been done before in part; of fewer, the last is there again.
     const at = <usize>max(min(j, count - COLUMNS), 0);
@@ -89,8 +90,8 @@ export function int8_gemm(
     let from = x;
     for (let n = r.lines; n > 0; n--) {
       if (!ASC_FEATURE_SIMD) tiles_2x2(to, second, from, r, row, second * depth, q, scratch);
-      else if (count < COLUMNS) few(to, count, from, r, q, scratch);
-      else tiles_4x8(to, r.outC, r.pixels, from, r, q, scratch);
+      else if (count < COLUMNS) few(to, count, from, r, scratch);
+      else tiles_4x8(to, r.outC, r.pixels, from, r, scratch);
       to += r.pixels * r.outC;
       from += r.nextLine;
     }
@@ -98,10 +99,10 @@ export function int8_gemm(
 }
 
 /** Fewer than eight channels: by way of the scratch. */
-function few(out: usize, count: i32, x: usize, r: Rows, q: Quantised, scratch: usize): void {
+function few(out: usize, count: i32, x: usize, r: Rows, scratch: usize): void {
   const edge = scratch + EDGE;
   for (let n = r.pixels; n > 0; n--) {
-    tiles_4x8(edge, 0, 1, x, r, q, scratch);
+    tiles_4x8(edge, 0, 1, x, r, scratch);
     for (let c = 0; c < count; c++) store<u8>(out + <usize>c, load<u8>(edge + <usize>c));
     out += r.outC;
     x += r.nextPixel;
@@ -250,13 +251,10 @@ function tiles_2x2(
 }
 
 /** The pixels of a line times the panel, with SIMD. */
-function tiles_4x8(out: usize, outC: i32, pixels: i32, x: usize, r: Rows, q: Quantised, scratch: usize): void {
+function tiles_4x8(out: usize, outC: i32, pixels: i32, x: usize, r: Rows, scratch: usize): void {
   const run = <usize>panel_bytes(r.run);
   const jump = r.nextRun - <i32>(run >> 3);
   const step = r.nextPixel;
-  const low = f32x4.splat(q.low);
-  const high = Four.high(q.high, q.zero);
-  const zero = Four.zero(q.zero);
   for (; pixels > 0; pixels -= 4) {
     let a0 = x;
     let a1 = a0 + step;
@@ -302,16 +300,20 @@ function tiles_4x8(out: usize, outC: i32, pixels: i32, x: usize, r: Rows, q: Qua
       a2 += jump;
       a3 += jump;
     }
+    const low = v128.load(LIMITS);
+    const round = v128.load(LIMITS, 16);
+    const zero = v128.load(LIMITS, 32);
     const f0 = v128.load(scratch, FACTORS);
     const f1 = v128.load(scratch, FACTORS + 16);
-    c00 = Four.sum(c00, f0, low, zero);
-    c01 = Four.sum(c01, f1, low, zero);
-    c10 = Four.sum(c10, f0, low, zero);
-    c11 = Four.sum(c11, f1, low, zero);
-    c20 = Four.sum(c20, f0, low, zero);
-    c21 = Four.sum(c21, f1, low, zero);
-    c30 = Four.sum(c30, f0, low, zero);
-    c31 = Four.sum(c31, f1, low, zero);
+    c00 = Four.sum(c00, f0, low, round, zero);
+    c01 = Four.sum(c01, f1, low, round, zero);
+    c10 = Four.sum(c10, f0, low, round, zero);
+    c11 = Four.sum(c11, f1, low, round, zero);
+    c20 = Four.sum(c20, f0, low, round, zero);
+    c21 = Four.sum(c21, f1, low, round, zero);
+    c30 = Four.sum(c30, f0, low, round, zero);
+    c31 = Four.sum(c31, f1, low, round, zero);
+    const high = v128.load(LIMITS, 48);
     const top = Four.narrow(c00, c01, c10, c11, high);
     const bottom = Four.narrow(c20, c21, c30, c31, high);
     // A pixel that doesn't exist lies on the first, which is written last.
