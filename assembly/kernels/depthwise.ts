@@ -95,7 +95,7 @@ class Axis {
 let doneRows: i32 = 0;
 let doneColumns: i32 = 0;
 
-const line = changetype<Line>(memory.data(96, 16));
+const line = changetype<Line>(memory.data(112, 16));
 const axes = memory.data(96, 16);
 const axisY = changetype<Axis>(axes);
 const axisX = changetype<Axis>(axes + 48);

@@ -38,6 +38,11 @@ export class Line {
   first3: i32;
   first2: i32;
   first1: i32;
+  /** Of a pass: source and weights of its first piece, and from there to the piece of 1 tap. */
+  srcFirst: usize;
+  wFirst: usize;
+  src1: i32;
+  w1: i32;
 }
 
 /**

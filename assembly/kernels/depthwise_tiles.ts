@@ -62,10 +62,21 @@ class Tile {
     const q1 = l.step * wAlong;
     // The piece of 3 or 2 taps, and from there to that of 1.
     const first = three ? l.first3 : first2 >= 0 ? first2 : first1;
-    const srcFirst = l.src + first * srcAlong;
-    const wFirst = l.w + first * wAlong;
-    const src1 = (first1 - first) * srcAlong;
-    const w1 = (first1 - first) * wAlong;
+    let srcFirst = l.src + first * srcAlong;
+    let wFirst = l.w + first * wAlong;
+    let src1 = (first1 - first) * srcAlong;
+    let w1 = (first1 - first) * wAlong;
+    if (ASC_FEATURE_SIMD) {
+      // By way of memory: else V8 multiplies again for each tile.
+      l.srcFirst = srcFirst;
+      l.wFirst = wFirst;
+      l.src1 = src1;
+      l.w1 = w1;
+      srcFirst = l.srcFirst;
+      wFirst = l.wFirst;
+      src1 = l.src1;
+      w1 = l.w1;
+    }
     let block = 0;
     do {
       const stop = min(block + BLOCK, bytes);
