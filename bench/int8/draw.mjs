@@ -35,19 +35,26 @@ class Results {
     return new Map(rows.map((r) => [`${r.data} ${r.task}`, r]));
   }
 
-  /** Differences of tasks that both have done. */
-  paired(one, other) {
-    const [a, b] = [this.of(...one), this.of(...other)];
-    return [...a].flatMap(([key, { accuracy }]) => (b.has(key) ? [accuracy - b.get(key).accuracy] : []));
+  /** Of one type and method on the tasks that another has done too. */
+  common(one, other) {
+    const tasks = this.of(...other);
+    return [...this.of(...one)].flatMap(([key, result]) => (tasks.has(key) ? [result] : []));
   }
 
-  /** Mean accuracy in each domain, and of the domains. */
-  means(type, method) {
-    const rows = [...this.of(type, method).values()];
-    const each = DOMAINS.map((domain) => rows.filter((r) => r.data === domain).map((r) => r.accuracy));
-    const means = each.map((values) => (values.length ? mean(values) : Number.NaN));
-    return [...means, mean(means)];
+  /** Differences on the tasks that both have done. */
+  paired(one, other) {
+    const others = this.common(other, one);
+    return this.common(one, other).map(({ data, task, accuracy }) => {
+      return accuracy - others.find((r) => r.data === data && r.task === task).accuracy;
+    });
   }
+}
+
+/** Mean accuracy in each domain, and of the domains. */
+function means(rows) {
+  const each = DOMAINS.map((domain) => rows.filter((r) => r.data === domain).map((r) => r.accuracy));
+  const of = each.map((values) => (values.length ? mean(values) : Number.NaN));
+  return [...of, mean(of)];
 }
 
 function methodTable(all) {
@@ -58,12 +65,16 @@ function methodTable(all) {
   for (const method of Object.keys(METHODS)) {
     const pooled = [];
     for (const [network, results] of Object.entries(all)) {
-      const [float, int8] = [results.means('float32', method), results.means('int8', method)];
-      const pairs = results.paired(['int8', method], ['float32', method]);
+      const [one, other] = [
+        ['float32', method],
+        ['int8', method],
+      ];
+      const [float, int8] = [means(results.common(one, other)), means(results.common(other, one))];
+      const pairs = results.paired(other, one);
       pooled.push(...pairs);
       const domains = DOMAINS.map((_, d) => `${percent(float[d])} → ${percent(int8[d])}`);
-      const means = [percent(float.at(-1)), percent(int8.at(-1))];
-      lines.push(row([network, method, ...domains, ...means, difference(pairs), pairs.length]));
+      const both = [percent(float.at(-1)), percent(int8.at(-1))];
+      lines.push(row([network, method, ...domains, ...both, difference(pairs), pairs.length]));
     }
     const blank = [...DOMAINS.map(() => ''), '', ''];
     lines.push(row(['**all**', method, ...blank, `**${difference(pooled)}**`, pooled.length]));
@@ -86,7 +97,7 @@ function limitTable(all) {
       ...LIMITS.map((ram) => [`int8, ${ram} KB of RAM`, ['int8', `ram=${ram}KB`]]),
     ];
     for (const [title, which] of cases) {
-      const rows = [...results.of(...which).values()];
+      const rows = results.common(which, whole);
       if (rows.length === 0) {
         lines.push(row([network, title, ...DOMAINS.map(() => ''), 'too little', '', '', '', '', '']));
         continue;
@@ -98,8 +109,17 @@ function limitTable(all) {
         (mean(rows.map((r) => r.backwardMacs)) / 1e6).toFixed(2),
       ];
       const against = which === whole ? '' : difference(results.paired(which, whole));
-      lines.push(row([network, title, ...results.means(...which).map(percent), against, ...costs, rows.length]));
+      lines.push(row([network, title, ...means(rows).map(percent), against, ...costs, rows.length]));
     }
+  }
+  for (const ram of LIMITS) {
+    const pairs = Object.values(all).flatMap((results) =>
+      results.paired(['int8', `ram=${ram}KB`], ['float32', 'tinytrain']),
+    );
+    const blank = [...DOMAINS.map(() => ''), ''];
+    lines.push(
+      row(['**all**', `int8, ${ram} KB of RAM`, ...blank, `**${difference(pairs)}**`, '', '', '', pairs.length]),
+    );
   }
   return lines.join('\n');
 }
