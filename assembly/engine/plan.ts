@@ -162,8 +162,8 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   const trains = gradients && inspectFrom < 0;
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
-    layer.floatsOf = <i32>(trains && layer.op >= max(begin, border) && keepsFloats());
-    if (layer.floatsOf) layer.floatsOf = newBuffer(sliceBytes(opAt(layer.op), true), false) + 1;
+    const keeps = trains && layer.op >= max(begin, border) && keepsFloats();
+    layer.floatsOf = keeps ? newBuffer(sliceBytes(opAt(layer.op), true), false) + 1 : 0;
   }
   if (trains) emitValues();
   // A probe keeps the features of its samples, where it need not save RAM.
