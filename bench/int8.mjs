@@ -4,7 +4,9 @@
 //     [--ort FOLDER --onnx FLOAT.onnx --quantised QDQ.onnx] [--json]
 //
 // The int8 network is made with ranges of the same noise that is timed: how long it takes does not depend on them. With
-// --ort, a folder with onnxruntime-web in its node_modules, that runs the two ONNX files too (WebAssembly, one thread).
+// --ort, a folder with onnxruntime-web in its node_modules (bench/peers/install.mjs makes one), that runs the two ONNX files
+// too (WebAssembly, one thread). Python's onnxruntime makes the second of the first: quantize_static of
+// onnxruntime.quantization with QuantFormat.QDQ, per_channel, activations QUInt8, weights QInt8; QInt8 for both is as fast.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
