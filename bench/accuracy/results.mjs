@@ -68,8 +68,8 @@ export function reached(results, method, trial, domains) {
   return sum / (domains.length * TUNING_TASKS);
 }
 
-/** Methods of which at least the first task was tried: a network may be without one, or a method be new. */
-export const triedMethods = (results) => TUNED.filter((method) => results.get(DOMAINS[0], labelOf(method, 0), 0));
+/** Methods whose first trial is complete: a network may be without one, and a new one has none for a while. */
+export const triedMethods = (results) => TUNED.filter((method) => reached(results, method, 0, DOMAINS) !== undefined);
 
 /** How many trials are complete for every method alike; 0 where nothing was tuned. */
 export function trialsDone(results, methods = triedMethods(results)) {
