@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { sizes } from '../../../scripts/sizes.mjs';
 
 /** Limits in KB by gzip of what a page loads at first, by the row of the table in docs/browser.md. */
-const LIMITS = { '**API and SIMD binary**': 40, '**worker, its script and the SIMD binary**': 68 };
+const LIMITS = { '**API and SIMD binary**': 40, '**worker, its script and the SIMD binary**': 69 };
 
 const rows = sizes();
 
