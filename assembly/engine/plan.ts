@@ -13,19 +13,13 @@
  * With recomputation, what GRADIENTS goes back through is divided into blocks at values that everything later depends
  * on; going forward only those values are kept, and each block runs again just before the way back through it.
  */
-import { conv2d_adds_once, conv2d_scratch } from '../kernels/conv2d';
-import { depthwise_adds_once } from '../kernels/depthwise';
-import { int8_dense_scratch } from '../kernels/int8_conv';
-import { int8_depthwise_scratch } from '../kernels/int8_depthwise';
-import { linear_scratch } from '../kernels/linear';
-import { pointwise_adds_once, pointwise_scratch } from '../kernels/pointwise';
 import { layerAt, layerOf, WEIGHTS } from './arena';
 import { blocksBytes } from './blocks';
 import { control } from './control';
+import { blockBefore, nextBlock } from './cuts';
 import {
   AGAIN,
   analyse,
-  CUT,
   firstFloat,
   firstTarget,
   has,
@@ -39,22 +33,7 @@ import {
   valueAt,
 } from './graph';
 import { imageScratch } from './image';
-import {
-  ADD,
-  CONV2D,
-  DEPTHWISE,
-  hasUnitWindow,
-  isOutside,
-  isPointwise,
-  isWithHost,
-  LINEAR,
-  MAXPOOL,
-  Op,
-  opAt,
-  opCount,
-  rowLength,
-  valueFloats,
-} from './model';
+import { ADD, isOutside, MAXPOOL, Op, opAt, opCount, valueFloats } from './model';
 import { partsBytes } from './parts';
 import {
   address,
@@ -83,6 +62,7 @@ import {
   S_TAKE,
   S_WEIGHTS,
 } from './program';
+import { newPart, newScratch, newSlice } from './room';
 import { keepsFloats, sliceBytes } from './slices';
 
 export const PREFIX: i32 = 0;
@@ -263,44 +243,6 @@ function emitKept(code: u8): i32 {
   return count;
 }
 
-/** Scratch of an operator's kernels in bytes. */
-function scratchBytes(op: Op): u32 {
-  if (op.layer < 0) return 0;
-  if (layerOf(op).op < border) {
-    if (op.op == DEPTHWISE) return int8_depthwise_scratch(op);
-    return int8_dense_scratch(op, rowLength(op), !hasUnitWindow(op));
-  }
-  if (isPointwise(op)) return pointwise_scratch(op);
-  if (op.op == CONV2D) return conv2d_scratch(op);
-  if (op.op == LINEAR) return linear_scratch(op);
-  return 0;
-}
-
-/**
- * Room for one sample's weight gradient, where the kernel adds to an element more than once: what a sample adds to a sum
- * is one number, whoever has computed it (share.ts).
- */
-function newPart(op: Op): i32 {
-  const once = isPointwise(op)
-    ? pointwise_adds_once(op)
-    : op.op == CONV2D
-      ? conv2d_adds_once(op)
-      : op.op != DEPTHWISE || depthwise_adds_once(op);
-  return once ? NONE : newBuffer((<u32>(layerOf(op).count * rowLength(op))) << 2, true);
-}
-
-function newScratch(op: Op, training: bool): i32 {
-  const bytes = scratchBytes(op);
-  return bytes > 0 ? newBuffer(bytes, training) : NONE;
-}
-
-/** Room for a slice of an operator's weights, and of its biases going forward, where the kernel can't read them in place. */
-function newSlice(op: Op, forward: bool): i32 {
-  if (op.layer < 0 || (!isWithHost() && layerOf(op).op < border)) return NONE;
-  if (layerOf(op).floatsOf) return layerOf(op).floatsOf - 1;
-  return isOutside() ? newBuffer(sliceBytes(op, forward), false) : NONE;
-}
-
 /** Forward step of operator i; with `save`, what the way back needs of its output is kept. */
 function emitForward(i: i32, save: bool): void {
   if (i == border) emitBorder();
@@ -361,33 +303,6 @@ function emitGradients(first: i32): void {
     for (let i = last - 1; i >= start; --i) emitBackward(i);
     last = start;
   }
-}
-
-/**
- * End of the block that begins at operator `start`: the next cut that is no larger than the cuts around it and smaller
- * than something inside the block or the cut behind it; or the end.
- */
-function nextBlock(start: i32): i32 {
-  const n = opCount();
-  let before = valueFloats(start);
-  let largest = before;
-  for (let v = start + 1; v < n; ++v) {
-    const floats = valueFloats(v);
-    largest = max<i32>(largest, floats);
-    if (!has(v, CUT)) continue;
-    let next = v + 1;
-    while (!has(next, CUT)) ++next;
-    const after = valueFloats(next);
-    if (floats <= before && floats <= after && (floats < largest || floats < after)) return v;
-    before = floats;
-  }
-  return n;
-}
-
-function blockBefore(first: i32, end: i32): i32 {
-  let start = first;
-  for (let next = nextBlock(start); next < end; next = nextBlock(start)) start = next;
-  return start;
 }
 
 /** Runs the operators of a block again, but for its last, whose output is still there, and those nothing needs. */
