@@ -68,8 +68,11 @@ export function reached(results, method, trial, domains) {
   return sum / (domains.length * TUNING_TASKS);
 }
 
-/** Methods whose first trial is complete: a network may be without one, and a new one has none for a while. */
-export const triedMethods = (results) => TUNED.filter((method) => reached(results, method, 0, DOMAINS) !== undefined);
+/**
+ * Methods with two trials at least: a network may be without one, and a new one has none for a while. The first trial alone
+ * says nothing, as the rows of a table that was never tuned are the same runs.
+ */
+export const triedMethods = (results) => TUNED.filter((method) => reached(results, method, 1, DOMAINS) !== undefined);
 
 /** How many trials are complete for every method alike; 0 where nothing was tuned. */
 export function trialsDone(results, methods = triedMethods(results)) {
