@@ -69,10 +69,14 @@ export function reached(results, method, trial, domains) {
 }
 
 /**
- * Methods with two trials at least: a network may be without one, and a new one has none for a while. The first trial alone
- * says nothing, as the rows of a table that was never tuned are the same runs.
+ * Methods that are being tuned: whose first trial is complete, and second begun. A network may be without one, and a new one has
+ * none for a while; the first trial alone says nothing, as the rows of a table that was never tuned are the same runs.
  */
-export const triedMethods = (results) => TUNED.filter((method) => reached(results, method, 1, DOMAINS) !== undefined);
+export function triedMethods(results) {
+  const begun = (method) =>
+    DOMAINS.some((domain) => tuningTasks.some((task) => results.get(domain, labelOf(method, 1), task)));
+  return TUNED.filter((method) => reached(results, method, 0, DOMAINS) !== undefined && begun(method));
+}
 
 /** How many trials are complete for every method alike; 0 where nothing was tuned. */
 export function trialsDone(results, methods = triedMethods(results)) {

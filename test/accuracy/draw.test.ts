@@ -76,6 +76,13 @@ describe('tables of raw results', () => {
     draw(folder);
     expect(row('tinytrain')[8]).toBe('**62.0**');
   });
+  it('a method with one rate alone does not keep the others from theirs', () => {
+    write();
+    const lines = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(file, lines.filter((text) => !text.includes('biasonly:lr=0.0003')).join('\n'));
+    draw(folder);
+    expect(row('tinytrain')[8]).toBe('**67.0**');
+  });
 });
 
 it('docs/accuracy.md and its pictures are those of the raw results beside it', () => {
