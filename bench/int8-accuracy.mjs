@@ -5,8 +5,9 @@
 //   node bench/int8-accuracy.mjs --draw         draws the tables from the raw results, runs nothing
 //
 // TINYTRAIN_DATA names the folder of models/ and data/. The int8 networks are what `tinytrain quantize` makes of the float
-// ones with images of the source domain. `ram` stands for tinytrain under the limits. Every single result is kept in docs/int8/ (--results FOLDER, --page FILE.md): a run that
-// was cut off goes on where it was. Tasks are done in turn, the first one of every network and domain first.
+// ones with images of the source domain. `ram` stands for tinytrain under the limits. Every single result is kept in
+// docs/int8/ (--results FOLDER, --page FILE.md): a run that was cut off goes on where it was. Tasks are done in turn, the
+// first one of every network and domain first.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -6,10 +6,8 @@
  */
 import type { Model, Operator, Shape } from './model/model.js';
 import { Random } from './random.js';
-import { isAdapter } from './selection.js';
+import { ADAPTER_MARK, isAdapter } from './selection.js';
 
-/** In the names of an adapter's operators, between that of the block's last operator and their own: `isAdapter` looks for it. */
-const MARK = '.adapter.';
 const KERNEL = 5;
 
 /** Places of an inverted residual block among the operators, and the value that it begins with. */
@@ -42,8 +40,8 @@ export function addAdapters(model: Model): Model {
       const { name, out } = model.operators[block.last]!;
       const from = values[block.input]!;
       const shape = block.input === 0 ? model.input : model.operators[block.input - 1]!.out;
-      operators.push(depthwise(`${name}${MARK}dw`, from, shape, out, random));
-      operators.push(pointwise(`${name}${MARK}pw`, operators.length, [out[0], out[1], shape[2]], out));
+      operators.push(depthwise(`${name}${ADAPTER_MARK}dw`, from, shape, out, random));
+      operators.push(pointwise(`${name}${ADAPTER_MARK}pw`, operators.length, [out[0], out[1], shape[2]], out));
       branches.set(block, operators.length);
     }
     const { input, second } = operator;
@@ -52,7 +50,7 @@ export function addAdapters(model: Model): Model {
     if (block) {
       // What clipped the block's output clips the sum.
       const end = operators.at(-1)!;
-      operators.push(addition(`${operator.name}${MARK}add`, end, operators.length, branches.get(block)!));
+      operators.push(addition(`${operator.name}${ADAPTER_MARK}add`, end, operators.length, branches.get(block)!));
       end.limit = null;
     }
     values.push(operators.length);

@@ -32,7 +32,9 @@ export async function loadModel(
     bytes = new Uint8Array(importOnnx(bytes, { name: base || 'model', mean, std, features }));
   }
   // Embedded models were checked when they were made: a page that uses no other one need not load the checks.
-  const stored = name in EMBEDDED_MODELS ? parseModel(bytes) : (await import('./model/read.js')).readModel(bytes);
+  const stored = Object.hasOwn(EMBEDDED_MODELS, name)
+    ? parseModel(bytes)
+    : (await import('./model/read.js')).readModel(bytes);
   const engine = await Engine.create(module);
   return { loaded: { engine, binary, bytes, crew: options.crew, ...describe(stored) }, stored };
 }

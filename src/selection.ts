@@ -6,8 +6,11 @@ import type { LayerInfo, LayerReport, Method, Selection } from './types.js';
 
 const every = (layer: LayerInfo) => Array.from({ length: layer.out[2] }, (_, channel) => channel);
 
-/** True for a layer of an adapter (src/adapters.ts), by its name. */
-export const isAdapter = ({ name }: { name: string }): boolean => name.includes('.adapter.');
+/** In the names of an adapter's operators (src/adapters.ts), between that of the block's last operator and their own. */
+export const ADAPTER_MARK = '.adapter.';
+
+/** True for an operator of an adapter, by its name. */
+export const isAdapter = ({ name }: { name: string }): boolean => name.includes(ADAPTER_MARK);
 
 /** The selection of a method that does not look at the samples. */
 export function methodSelection(

@@ -101,10 +101,6 @@ export function dropValues(): void {
   setJobStart(taskEnd);
 }
 
-export function arenaEnd(): usize {
-  return modelBase() + control().arenaBytes;
-}
-
 export function dPrototypes(): usize {
   return dPrototypesAt;
 }
