@@ -1,7 +1,7 @@
 // Pictures of docs/accuracy.md: what accuracy costs, and which layers are chosen for which domain.
 import { join } from 'node:path';
 import { COLOURS, Plot, savePicture } from '../picture.mjs';
-import { DOMAINS, METHODS } from './plan.mjs';
+import { DOMAINS, METHODS, TITLES } from './plan.mjs';
 
 const SHORT = {
   'tinytrain:memory=256KB': '256 KB',
@@ -10,13 +10,14 @@ const SHORT = {
   'tinytrain:compute=10%': '10%',
   'tinytrain:compute=30%': '30%',
 };
-const [blue, red, green, pink, orange, , black] = COLOURS;
+const [blue, red, green, pink, orange, sky, black] = COLOURS;
 const COLOUR = {
   lastlayer: pink,
   biasonly: green,
   tinytl: orange,
   sparseupdate: blue,
   tinytrain: red,
+  'tinytrain:criterion=fisher': sky,
   fulltrain: black,
 };
 const X = {
@@ -32,12 +33,57 @@ function point(table, row, x, base) {
   return { network: table.network, row, x: X[x].of(table.cost(row)), y, low: y - half, high: y + half };
 }
 
-/** Whether the name above and right of a point would meet another one: it goes below then. */
-function crowded(point, points) {
-  const reach = Math.max(...points.map(({ y }) => y)) - Math.min(...points.map(({ y }) => y));
-  return points.some(({ network, x, y }) => {
-    if (network !== point.network || x <= point.x || x > 2.5 * point.x) return false;
-    return y >= point.y && y < point.y + 0.3 * reach;
+/** Columns of panels, and pixels of a panel inside its frame. */
+const COLUMNS = 2;
+const PANEL = { width: 500, height: 340, gap: 90 };
+/** Room of a letter and of a line of text, in pixels; places of a name beside its point, the best first. */
+const LETTER = { width: 7, height: 14 };
+const PLACES = [
+  { dx: 8, dy: -10, textAnchor: 'start' },
+  { dx: 8, dy: 11, textAnchor: 'start' },
+  { dx: -8, dy: -10, textAnchor: 'end' },
+  { dx: -8, dy: 11, textAnchor: 'end' },
+  { dx: 8, dy: 25, textAnchor: 'start' },
+  { dx: 8, dy: -24, textAnchor: 'start' },
+];
+
+/** Lowest and highest value in whole steps, so that the axes are known before anything is drawn. */
+const span = (values, step) => [
+  Math.floor(Math.min(...values) / step) * step,
+  Math.ceil(Math.max(...values) / step) * step,
+];
+
+/**
+ * Gives every point the place among `PLACES` where its name meets no point and no name that has its place already, or,
+ * where there is none, the one that meets the fewest. `pixel` gives a point's place in its panel.
+ */
+function placed(points, pixel) {
+  const overlap = (a, b) => a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1;
+  const taken = points.map((point) => {
+    const [x, y] = pixel(point);
+    return { network: point.network, x0: x - 6, x1: x + 6, y0: y - 6, y1: y + 6 };
+  });
+  return points.map((point) => {
+    const [x, y] = pixel(point);
+    const tries = PLACES.map((place) => {
+      const width = LETTER.width * point.name.length;
+      const x0 = x + place.dx - (place.textAnchor === 'end' ? width : 0);
+      const box = {
+        network: point.network,
+        x0,
+        x1: x0 + width,
+        y0: y + place.dy - LETTER.height / 2,
+        y1: y + place.dy + LETTER.height / 2,
+      };
+      return {
+        place,
+        box,
+        met: taken.filter((other) => other.network === point.network && overlap(box, other)).length,
+      };
+    });
+    const { place, box } = tries.reduce((best, next) => (next.met < best.met ? next : best));
+    taken.push(box);
+    return { ...point, place };
   });
 }
 
@@ -57,16 +103,53 @@ export function costPicture(tables, x, folder) {
     if (other.length) budgets.push(...[...other, 'tinytrain'].map((row) => point(table, row, x, 'tinytrain')));
   }
   budgets.sort((a, b) => a.x - b.x);
-  const facet = { fx: 'network' };
+  const panels = known.map(({ network }) => network);
+  const column = ({ network }) => panels.indexOf(network) % COLUMNS;
+  const line = ({ network }) => Math.floor(panels.indexOf(network) / COLUMNS);
+  const facet = { fx: column, fy: line };
+  // A budget that changes nothing lies on tinytrain's own point.
+  const others = budgets.filter(({ row, network, x: at, y }) => {
+    const own = points.find((other) => other.row === 'tinytrain' && other.network === network);
+    return row in SHORT && (Math.abs(at / own.x - 1) > 0.03 || Math.abs(y - own.y) > 0.1);
+  });
+  const named = [
+    ...points.map((point) => ({ ...point, name: TITLES[point.row] ?? point.row, fill: COLOUR[point.row] })),
+    ...others.map((point) => ({ ...point, name: SHORT[point.row], fill: '#555' })),
+  ];
+  const [xs, ys] = [
+    span(
+      named.map((point) => Math.log10(point.x)),
+      0.5,
+    ),
+    span(
+      [...named, ...levels].flatMap(({ low, high }) => [low, high]),
+      2,
+    ),
+  ];
+  const names = placed(named, (point) => [
+    (PANEL.width * (Math.log10(point.x) - xs[0])) / (xs[1] - xs[0]),
+    (PANEL.height * (ys[1] - point.y)) / (ys[1] - ys[0]),
+  ]);
+  const columns = Math.min(COLUMNS, panels.length);
+  const lines = Math.ceil(panels.length / COLUMNS);
   savePicture(join(folder, `${x}.svg`), {
-    width: Math.max(720, 420 * known.length),
-    marginRight: 90,
-    x: { type: 'log', label: X[x].label, nice: true, ticks: 5, tickFormat: (d) => String(d) },
-    y: { label: 'accuracy, mean of the domains, %', grid: true, nice: true },
-    fx: { label: null },
-    color: { domain: METHODS, range: METHODS.map((method) => COLOUR[method] ?? '#777') },
-    marginTop: 44,
+    width: 56 + columns * (PANEL.width + PANEL.gap),
+    height: 88 + lines * PANEL.height + (lines - 1) * 40,
+    marginRight: PANEL.gap,
+    x: { type: 'log', label: X[x].label, domain: xs.map((v) => 10 ** v), ticks: 5, tickFormat: (d) => String(d) },
+    y: { label: 'accuracy, mean of the domains, %', grid: true, domain: ys },
+    fx: { axis: null, padding: PANEL.gap / (PANEL.width + PANEL.gap) },
+    fy: { axis: null, padding: 0.1 },
+    marginTop: 40,
     marks: [
+      Plot.text(panels, {
+        fx: (network) => column({ network }),
+        fy: (network) => line({ network }),
+        text: (network) => network,
+        frameAnchor: 'top',
+        dy: -16,
+        fontWeight: 'bold',
+      }),
       Plot.frame({ stroke: '#ddd' }),
       Plot.ruleY(levels, { ...facet, y: 'y', stroke: '#777', strokeDasharray: '4 3' }),
       Plot.text(levels, {
@@ -79,31 +162,21 @@ export function costPicture(tables, x, folder) {
         fill: '#555',
       }),
       Plot.line(budgets, { ...facet, x: 'x', y: 'y', stroke: '#999', strokeDasharray: '2 2', z: 'network' }),
-      Plot.dot(
-        budgets.filter(({ row }) => row in SHORT),
-        { ...facet, x: 'x', y: 'y', r: 3, fill: 'white', stroke: '#555' },
-      ),
-      Plot.text(
-        budgets.filter(({ row }) => row in SHORT),
-        { ...facet, x: 'x', y: 'y', text: ({ row }) => SHORT[row], dy: 12, fontSize: 11, fill: '#555' },
-      ),
+      Plot.dot(others, { ...facet, x: 'x', y: 'y', r: 3, fill: 'white', stroke: '#555' }),
       Plot.ruleX(points, {
         ...facet,
         x: 'x',
         y1: 'low',
         y2: 'high',
-        stroke: 'row',
+        stroke: ({ row }) => COLOUR[row],
         strokeWidth: 1.5,
         strokeOpacity: 0.5,
       }),
-      Plot.dot(points, { ...facet, x: 'x', y: 'y', fill: 'row', r: 5 }),
-      ...[false, true].map((below) =>
+      Plot.dot(points, { ...facet, x: 'x', y: 'y', fill: ({ row }) => COLOUR[row], r: 5 }),
+      ...PLACES.map((place) =>
         Plot.text(
-          points.filter((point) => crowded(point, points) === below),
-          {
-            ...{ ...facet, x: 'x', y: 'y', text: 'row', fill: 'row', textAnchor: 'start', dx: 8, dy: below ? 12 : -12 },
-            ...{ stroke: 'white', strokeWidth: 4 },
-          },
+          names.filter((point) => point.place === place),
+          { ...facet, ...place, x: 'x', y: 'y', text: 'name', fill: 'fill', stroke: 'white', strokeWidth: 4 },
         ),
       ),
     ],

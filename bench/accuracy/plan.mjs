@@ -17,6 +17,7 @@ const LADDER = {
   sparseupdate: [1e-2, 3e-3, 3e-2, 1e-1],
   fulltrain: [3e-4, 1e-4, 1e-3, 6e-4],
   tinytrain: [2e-2, 6e-3, 6e-2, 2e-1],
+  'tinytrain:criterion=fisher': [2e-2, 6e-3, 6e-2, 2e-1],
 };
 
 /** Trials of a method, in the order in which they are made: which rate of its ladder, and how many iterations. */
@@ -30,10 +31,18 @@ const TRIALS = [
 export const MAX_TRIALS = TRIALS.length;
 
 /** Rows of the table. A row's id is a method as `tinytrain evaluate --methods` takes it, without rate and iterations. */
-export const METHODS = ['none', 'lastlayer', 'biasonly', 'tinytl', 'sparseupdate', 'tinytrain', 'fulltrain'];
+export const METHODS = [
+  'none',
+  'lastlayer',
+  'biasonly',
+  'tinytl',
+  'sparseupdate',
+  'tinytrain',
+  'tinytrain:criterion=fisher',
+  'fulltrain',
+];
 /** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */
 export const ABLATIONS = [
-  'tinytrain:criterion=fisher',
   'tinytrain:criterion=l2',
   'tinytrain:criterion=random',
   'tinytrain:selection=static',
@@ -44,14 +53,14 @@ export const ABLATIONS = [
   'tinytrain:compute=30%',
 ];
 export const ROWS = [...METHODS, ...ABLATIONS];
-/** Methods that are tuned. */
-export const TUNED = METHODS.filter((method) => method in LADDER);
+/** Rows that are tuned. */
+export const TUNED = METHODS.filter((row) => row in LADDER);
 
-/** The method whose trials a row takes part in. */
-export const methodOf = (row) => row.split(':')[0];
+/** The row whose trials a row takes part in: its own, or an ablation that of its method. */
+export const methodOf = (row) => (row in LADDER ? row : row.split(':')[0]);
 
-/** True for a row that runs on the network with adapters, which is a model of its own. */
-export const hasAdapters = (row) => methodOf(row) === 'tinytl';
+/** True for a row, or a row with its settings, that runs on the network with adapters, which is a model of its own. */
+export const hasAdapters = (row) => row.split(':')[0] === 'tinytl';
 
 /** The row with the settings of a trial, as `--methods` takes it: `fulltrain:lr=0.0003:iterations=40`. */
 export function labelOf(row, trial) {
@@ -66,7 +75,7 @@ export const rowsOfTask = (task) => (task % 5 === 1 || task % 5 === 3 ? ROWS : M
 
 /** What a row is called in the table. */
 export const TITLES = {
-  'tinytrain:criterion=fisher': 'criterion fisher (P alone)',
+  'tinytrain:criterion=fisher': 'tinytrain, fisher',
   'tinytrain:criterion=l2': 'criterion l2',
   'tinytrain:criterion=random': 'criterion random',
   'tinytrain:selection=static': 'static: one selection for all tasks',

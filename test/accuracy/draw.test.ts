@@ -83,6 +83,21 @@ describe('tables of raw results', () => {
     draw(folder);
     expect(row('tinytrain')[8]).toBe('**67.0**');
   });
+  it('tinytrain with the criterion fisher has trials of its own', () => {
+    write();
+    let text = readFileSync(file, 'utf8');
+    for (const data of DOMAINS) {
+      for (const task of [0, 1]) {
+        for (const lr of [0.02, 0.006]) {
+          text += line(data, `tinytrain:criterion=fisher:lr=${lr}:iterations=40`, task, lr === 0.02 ? 71 : 50);
+        }
+      }
+    }
+    writeFileSync(file, text);
+    draw(folder);
+    expect(row('tinytrain, fisher')[8]).toBe('**71.0**');
+    expect(row('tinytrain')[8]).toBe('**67.0**');
+  });
 });
 
 it('docs/accuracy.md and its pictures are those of the raw results beside it', () => {
