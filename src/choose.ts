@@ -1,6 +1,7 @@
 /** The online stage up to the selection: what a method would train for a support set, and what that costs. */
-import { type Crew, type Engine, JOB, namesOf } from './engine.js';
+import { type Engine, namesOf } from './engine.js';
 import type { ModelInfo } from './inspect.js';
+import { type Crew, JOB } from './job.js';
 import type { CheckedOptions } from './options.js';
 import { CRITERIA } from './options.js';
 import { runJob } from './run.js';

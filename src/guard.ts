@@ -5,7 +5,8 @@
  * same. Margins that fall by more than noise mean that the adapted features tell the classes apart less well than the
  * original ones. Only +, -, *, / and square roots: every host decides alike.
  */
-import { type Crew, type Engine, JOB } from './engine.js';
+import type { Engine } from './engine.js';
+import { type Crew, JOB } from './job.js';
 import { Random } from './random.js';
 import { SLICE, turn } from './run.js';
 import type { Task } from './task.js';

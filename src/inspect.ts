@@ -1,5 +1,5 @@
 import { AUGMENT_CODE, type Loaded, OPTIMIZER_CODE, UNLIMITED } from './choose.js';
-import { JOB } from './engine.js';
+import { JOB } from './job.js';
 import { layersOf, macs, type Operator, parameters } from './model/model.js';
 import { checksumText, type StoredModel } from './model/ttm.js';
 import { applySelection, methodSelection } from './selection.js';

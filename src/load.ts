@@ -1,7 +1,8 @@
 import { provideBinary } from './binary.js';
 import type { Loaded } from './choose.js';
-import { type Crew, Engine } from './engine.js';
+import { Engine } from './engine.js';
 import { describe } from './inspect.js';
+import type { Crew } from './job.js';
 import { parseModel, type StoredModel } from './model/ttm.js';
 import { EMBEDDED_MODELS, readNamed } from './resources.js';
 import type { LoadOptions } from './types.js';

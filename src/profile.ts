@@ -1,5 +1,5 @@
 /** Where the time of a job goes: the steps of the engine's own program, by kind. */
-import type { TimedStep } from './engine.js';
+import type { TimedStep } from './job.js';
 import type { OperatorKind } from './model/model.js';
 
 /** Codes of steps (assembly/engine/program.ts). */

@@ -1,4 +1,5 @@
-import type { Crew, Engine } from './engine.js';
+import type { Engine } from './engine.js';
+import type { Crew } from './job.js';
 import type { Task } from './task.js';
 import type { AdaptOptions, Progress } from './types.js';
 

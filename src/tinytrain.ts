@@ -1,7 +1,7 @@
 import { choose, crewFor, type Loaded } from './choose.js';
-import { JOB } from './engine.js';
 import { toTensor } from './image.js';
 import { inspect, type ModelInfo } from './inspect.js';
+import { JOB } from './job.js';
 import { type ImportOptions, loadModel } from './load.js';
 import type { StoredModel } from './model/ttm.js';
 import { type CheckedOptions, checkOptions } from './options.js';

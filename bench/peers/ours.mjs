@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileBinary } from '../../dist/binary.js';
-import { Engine, JOB } from '../../dist/engine.js';
+import { Engine } from '../../dist/engine.js';
+import { JOB } from '../../dist/job.js';
 import { macs } from '../../dist/model/model.js';
 import { profileRows, STEP, typicalSteps } from '../../dist/profile.js';
 import { readNetwork } from './read.mjs';

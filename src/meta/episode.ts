@@ -1,6 +1,7 @@
 /** One episode on the engine: its gradient while training, its accuracy while testing. */
 import { AUGMENT_CODE, OPTIMIZER_CODE, UNLIMITED } from '../choose.js';
-import { type Engine, JOB } from '../engine.js';
+import type { Engine } from '../engine.js';
+import { JOB } from '../job.js';
 import type { StoredModel } from '../model/ttm.js';
 import { turn } from '../run.js';
 import { applySelection, methodSelection } from '../selection.js';

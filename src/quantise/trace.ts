@@ -1,4 +1,5 @@
-import { type Engine, JOB } from '../engine.js';
+import type { Engine } from '../engine.js';
+import { JOB } from '../job.js';
 import { type Model, sizeOf } from '../model/model.js';
 
 /** Code of a forward step and bytes of a step (assembly/engine/program.ts); the address of its output is at 12. */

@@ -1,4 +1,4 @@
-import type { Crew } from '../engine.js';
+import type { Crew } from '../job.js';
 
 /** Something that one member hands on to another, in a call. */
 interface Message {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { JOB } from '../../src/engine.js';
+import { JOB } from '../../src/job.js';
 import { layersOf } from '../../src/model/model.js';
 import { readModel } from '../../src/model/read.js';
 import { writeModel } from '../../src/model/write.js';

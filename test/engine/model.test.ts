@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileBinary } from '../../src/binary.js';
-import { Engine, JOB } from '../../src/engine.js';
+import { Engine } from '../../src/engine.js';
+import { JOB } from '../../src/job.js';
 import { writeModel } from '../../src/model/write.js';
 import { Random } from '../../src/random.js';
 import { deepNetwork, everyOperator, int8Of, Network, RELU, randomMobile, randomModel } from './networks.js';

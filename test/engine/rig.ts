@@ -1,5 +1,6 @@
 import { compileBinary } from '../../src/binary.js';
-import { Engine, JOB } from '../../src/engine.js';
+import { Engine } from '../../src/engine.js';
+import { JOB } from '../../src/job.js';
 import { layersOf, type Model } from '../../src/model/model.js';
 import { writeModel } from '../../src/model/write.js';
 import type { Binary, LayerChoice, Sample } from '../../src/types.js';

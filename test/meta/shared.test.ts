@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { JOB } from '../../src/engine.js';
+import { JOB } from '../../src/job.js';
 import { runJob } from '../../src/run.js';
 import { portsBetween, Threads } from '../../src/worker/crew.js';
 import { everyOperator, support } from '../engine/networks.js';

@@ -3,7 +3,8 @@
  * training a network of two layers, of which the first needs the input gradient of the second.
  */
 import { compileBinary } from '../../binary.js';
-import { Engine, JOB } from '../../engine.js';
+import { Engine } from '../../engine.js';
+import { JOB } from '../../job.js';
 import type { Model, Operator, OperatorKind, Shape } from '../../model/model.js';
 import { writeModel } from '../../model/write.js';
 import { STEP } from '../../profile.js';

@@ -1,6 +1,6 @@
 /** Speed of whole networks: inference and training steps at batch 1, and where their time goes. */
 import { choose, type Loaded } from '../../choose.js';
-import { JOB, type TimedStep } from '../../engine.js';
+import { JOB, type TimedStep } from '../../job.js';
 import type { StoredModel } from '../../model/ttm.js';
 import { checkOptions } from '../../options.js';
 import { type ProfiledOperator, type ProfileRow, profileRows, type TypicalStep, typicalSteps } from '../../profile.js';
