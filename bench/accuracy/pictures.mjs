@@ -45,6 +45,10 @@ const PLACES = [
   { dx: -8, dy: 11, textAnchor: 'end' },
   { dx: 8, dy: 25, textAnchor: 'start' },
   { dx: 8, dy: -24, textAnchor: 'start' },
+  { dx: -8, dy: -24, textAnchor: 'end' },
+  { dx: -8, dy: 25, textAnchor: 'end' },
+  { dx: -8, dy: -38, textAnchor: 'end' },
+  { dx: -8, dy: 39, textAnchor: 'end' },
 ];
 
 /** Lowest and highest value in whole steps, so that the axes are known before anything is drawn. */
@@ -121,10 +125,7 @@ export function costPicture(tables, x, folder) {
       named.map((point) => Math.log10(point.x)),
       0.5,
     ),
-    span(
-      [...named, ...levels].flatMap(({ low, high }) => [low, high]),
-      2,
-    ),
+    span([...points.flatMap(({ low, high }) => [low, high]), ...[...others, ...levels].map(({ y }) => y)], 2),
   ];
   const names = placed(named, (point) => [
     (PANEL.width * (Math.log10(point.x) - xs[0])) / (xs[1] - xs[0]),
@@ -156,8 +157,8 @@ export function costPicture(tables, x, folder) {
         ...facet,
         y: 'y',
         text: () => 'none (not adapted)',
-        frameAnchor: 'left',
-        dx: 6,
+        frameAnchor: 'right',
+        dx: -6,
         dy: -8,
         fill: '#555',
       }),
