@@ -59,13 +59,13 @@ const span = (values, step) => [
 
 /**
  * Gives every point the place among `PLACES` where its name meets no point and no name that has its place already, or,
- * where there is none, the one that meets the fewest. `pixel` gives a point's place in its panel.
+ * where there is none, the one that meets the fewest, points rather than names. `pixel` gives a point's place in its panel.
  */
 function placed(points, pixel) {
   const overlap = (a, b) => a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1;
   const taken = points.map((point) => {
     const [x, y] = pixel(point);
-    return { network: point.network, x0: x - 6, x1: x + 6, y0: y - 6, y1: y + 6 };
+    return { network: point.network, x0: x - 6, x1: x + 6, y0: y - 6, y1: y + 6, weight: 1 };
   });
   return points.map((point) => {
     const [x, y] = pixel(point);
@@ -79,14 +79,13 @@ function placed(points, pixel) {
         y0: y + place.dy - LETTER.height / 2,
         y1: y + place.dy + LETTER.height / 2,
       };
-      return {
-        place,
-        box,
-        met: taken.filter((other) => other.network === point.network && overlap(box, other)).length,
-      };
+      const meets = taken.filter((other) => other.network === point.network && overlap(box, other));
+      // A name that leaves its panel on the left meets the next one's axis or names.
+      const met = meets.reduce((sum, { weight }) => sum + weight, Number(x0 < 0));
+      return { place, box, met };
     });
     const { place, box } = tries.reduce((best, next) => (next.met < best.met ? next : best));
-    taken.push(box);
+    taken.push({ ...box, weight: 4 });
     return { ...point, place };
   });
 }
