@@ -224,16 +224,17 @@ export function layerPicture(table, folder) {
   });
 }
 
-/** Names in the order of the network, merged from lists that each hold some of them in that order. */
+/** Names of lists that each have the order of the network, in that order; where no list tells, by the numbers in them. */
 function merged(lists) {
+  const chains = [...new Set(lists.map((list) => list.join()))].map((text) => text.split(','));
+  const left = new Set(chains.flat().sort((a, b) => a.localeCompare(b, 'en', { numeric: true })));
   const order = [];
-  for (const list of lists) {
-    let at = 0;
-    for (const name of list) {
-      const known = order.indexOf(name);
-      if (known >= 0) at = known + 1;
-      else order.splice(at++, 0, name);
-    }
+  while (left.size) {
+    const isNext = (name) =>
+      chains.every((chain) => !chain.slice(0, Math.max(0, chain.indexOf(name))).some((n) => left.has(n)));
+    const next = [...left].find(isNext);
+    order.push(next);
+    left.delete(next);
   }
   return order;
 }

@@ -69,7 +69,7 @@ function settings(table) {
       const [, lr, iterations] = labelOf(method, trial).match(/lr=(.*):iterations=(.*)$/);
       return `${lr} x ${iterations}: ${mean.toFixed(1)} (${times})`;
     });
-    return [method, ...trials];
+    return [title(method), ...trials];
   });
   const head = ['rate x iterations', ...Array.from({ length: table.trials }, (_, trial) => `trial ${trial + 1}`)];
   return markdown(head, lines);

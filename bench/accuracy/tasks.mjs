@@ -152,7 +152,7 @@ export class Bench {
         this.results.add(result);
       }
       const [{ data }] = results;
-      const line = results.map((r) => `${r.method.split(':')[0]} ${r.accuracy.toFixed(0)}`).join(', ');
+      const line = results.map((r) => `${r.method.replace(/:iterations=.*/, '')} ${r.accuracy.toFixed(0)}`).join(', ');
       console.error(`${this.network} ${this.sampling} task ${task} ${data}: ${line}`);
     });
   }
