@@ -20,11 +20,14 @@ export function draw(folder, page) {
     const networks = [...known, ...found.filter((network) => !known.includes(network))];
     return networks.map((network) => new Table(folder, network, sampling));
   });
-  const complete = tables.filter((table) => table.has('tinytrain') && table.has('fulltrain'));
+  const whole = tables.filter((table) => table.has('tinytrain') && table.has('fulltrain'));
+  const complete = whole.filter(({ twin }) => !twin);
+  const twinsOf = ({ network, sampling }) =>
+    whole.filter((table) => table.twin?.network === network && table.sampling === sampling);
   const text = readFileSync(page, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${page}: the markers of the drawn part are missing`);
-  const body = complete.map(section).join('\n\n');
+  const body = complete.map((table) => section(table, twinsOf(table))).join('\n\n');
   writeFileSync(`${page}.tmp`, `${text.slice(0, begin + BEGIN.length)}\n\n${body}\n\n${text.slice(end)}`);
   renameSync(`${page}.tmp`, page);
   const balanced = complete.filter((table) => table.sampling === '5way5shot');

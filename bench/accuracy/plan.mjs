@@ -70,8 +70,23 @@ export function labelOf(row, trial) {
   return `${row}:lr=${ladder[rate]}:iterations=${iterations}`;
 }
 
-/** Ablations run on two of five tasks. */
-export const rowsOfTask = (task) => (task % 5 === 1 || task % 5 === 3 ? ROWS : METHODS);
+/** Twins of networks, with or without meta-training, by what is behind the network's name in theirs. */
+const TWINS = { '-meta': 'after meta-training', '-plain': 'before meta-training' };
+/** Rows of a twin, in the settings that were chosen for the network. */
+export const TWIN_ROWS = ['none', 'tinytrain', 'tinytrain:criterion=fisher', 'fulltrain'];
+
+/** Of a twin the network that it belongs to, and what sets it apart; of another network nothing. */
+export function twinOf(name) {
+  const end = Object.keys(TWINS).find((suffix) => name.endsWith(suffix));
+  return end && { network: name.slice(0, -end.length), state: TWINS[end] };
+}
+
+/** Ablations, and all rows of a twin, run on two of five tasks. */
+export function rowsOfTask(task, network) {
+  const all = task % 5 === 1 || task % 5 === 3;
+  if (twinOf(network)) return all ? TWIN_ROWS : [];
+  return all ? ROWS : METHODS;
+}
 
 /** What a row is called in the table. */
 export const TITLES = {

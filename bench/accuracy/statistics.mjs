@@ -1,5 +1,5 @@
 // Means and intervals over the raw results of one network and sampling, in the settings chosen for each domain.
-import { DOMAINS, labelOf, SAMPLINGS } from './plan.mjs';
+import { DOMAINS, labelOf, SAMPLINGS, twinOf } from './plan.mjs';
 import { chooseTrial, Results, rawPath, reached, trialsDone, triedMethods } from './results.mjs';
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -47,8 +47,10 @@ export class Table {
   constructor(folder, network, sampling) {
     Object.assign(this, { network, sampling });
     const results = Results.read(rawPath(folder, network, sampling));
+    this.twin = twinOf(network);
     const tuned = Object.keys(SAMPLINGS)[0];
-    this.tried = sampling === tuned ? results : Results.read(rawPath(folder, network, tuned));
+    this.tried =
+      sampling === tuned && !this.twin ? results : Results.read(rawPath(folder, this.twin?.network ?? network, tuned));
     this.methods = triedMethods(this.tried);
     this.trials = trialsDone(this.tried);
     this.results = results;
@@ -94,13 +96,13 @@ export class Table {
     });
   }
 
-  /** Difference of a row to another on the same tasks, for each domain and the mean. */
-  difference(row, base) {
+  /** Difference of a row to another, of this network or its twin, on the same tasks, for each domain and the mean. */
+  difference(row, base, other = this) {
     return perDomain((domain) => {
-      const others = this.of(base, domain);
-      const values = [...this.of(row, domain, base)].map(
-        ([task, { accuracy }]) => accuracy - others.get(task).accuracy,
-      );
+      const others = other.of(base, domain);
+      const values = [...this.of(row, domain)].flatMap(([task, { accuracy }]) => {
+        return others.has(task) ? [accuracy - others.get(task).accuracy] : [];
+      });
       return values.length ? estimate(values) : undefined;
     });
   }

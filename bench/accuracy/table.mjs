@@ -1,5 +1,5 @@
 // The tables of docs/accuracy.md.
-import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES } from './plan.mjs';
+import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES, TWIN_ROWS } from './plan.mjs';
 
 const percent = (e) => (e ? e.mean.toFixed(1) : '');
 const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`;
@@ -59,6 +59,19 @@ function ablations(table) {
   return markdown(head, body);
 }
 
+/** The network after meta-training, or before it, beside the network itself on the same tasks. */
+function twins(table, twin) {
+  const { state } = twin.twin;
+  const head = [state, ...DOMAINS, 'mean', 'tasks', 'to the network above', 'to fulltrain'];
+  const body = TWIN_ROWS.filter((row) => twin.has(row)).map((row) => {
+    const accuracy = twin.accuracy(row);
+    const without = interval(twin.difference(row, row, table).mean);
+    const full = row === 'fulltrain' ? '' : interval(twin.difference(row, 'fulltrain').mean);
+    return [title(row), ...cells(accuracy), accuracy.mean.tasks, without, full];
+  });
+  return markdown(head, body);
+}
+
 /** What was tried, what it reached, and for how many domains it was chosen. */
 function settings(table) {
   if (table.trials < 2) return 'Rates and iterations are the defaults: nothing was tuned for this network.';
@@ -77,13 +90,14 @@ function settings(table) {
 
 const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };
 
-/** Everything that is known of one network and sampling. */
-export function section(table) {
+/** Everything that is known of one network and sampling; `others` are its twins. */
+export function section(table, others) {
   const parts = [
     `### ${table.network}, ${NAMES[table.sampling]}`,
     methods(table),
     differences(table),
     ablations(table),
+    ...others.map((twin) => twins(table, twin)),
   ];
   if (table.sampling === '5way5shot') parts.push(settings(table));
   return parts.filter(Boolean).join('\n\n');

@@ -15,7 +15,7 @@ import { TinyTrain } from '../../dist/node/index.js';
 import { openRaw, Settings } from '../../dist/node/raw.js';
 import { importOnnx } from '../../dist/onnx/index.js';
 import { isAdapter, selectionOf } from '../../dist/selection.js';
-import { DOMAINS, hasAdapters, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
+import { DOMAINS, hasAdapters, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED, twinOf } from './plan.mjs';
 import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
 
 const PACKAGE = new URL('../../', import.meta.url);
@@ -100,9 +100,11 @@ export class Bench {
     return bench;
   }
 
-  /** What was tried with 5 ways and 5 shots, whose choice holds for every sampling. */
+  /** What was tried with 5 ways and 5 shots, whose choice holds for every sampling and for the network's twins. */
   #tried() {
-    return this.sampling === '5way5shot' ? this.results : Results.read(rawPath(this.folder, this.network, '5way5shot'));
+    const { network = this.network } = twinOf(this.network) ?? {};
+    const own = network === this.network && this.sampling === '5way5shot';
+    return own ? this.results : Results.read(rawPath(this.folder, network, '5way5shot'));
   }
 
   /** Methods that this network has. */
@@ -124,7 +126,7 @@ export class Bench {
   async round(task, workers) {
     const tried = this.#tried();
     const trials = trialsDone(tried);
-    const rows = rowsOfTask(task);
+    const rows = rowsOfTask(task, this.network);
     await this.#run(
       task,
       (domain) => rows.map((row) => labelOf(row, chooseTrial(tried, row, domain, trials))),

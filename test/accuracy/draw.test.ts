@@ -98,6 +98,31 @@ describe('tables of raw results', () => {
     expect(row('tinytrain, fisher')[8]).toBe('**71.0**');
     expect(row('tinytrain')[8]).toBe('**67.0**');
   });
+  it('a twin stands beside its network, in the settings chosen for that, on the tasks that both have', () => {
+    write();
+    let text = '';
+    for (const data of DOMAINS) {
+      for (const task of [1, 3]) {
+        text += line(data, 'tinytrain:lr=0.006:iterations=40', task, 80 + task);
+        text += line(data, 'tinytrain:lr=0.02:iterations=40', task, 0);
+        text += line(data, 'fulltrain:lr=0.0001:iterations=40', task, 90);
+        text += line(data, 'fulltrain:lr=0.0003:iterations=40', task, 0);
+      }
+    }
+    writeFileSync(join(folder, 'default-meta.5way5shot.jsonl'), text);
+    draw(folder);
+    rmSync(join(folder, 'default-meta.5way5shot.jsonl'));
+    const drawn = readFileSync(page, 'utf8');
+    expect(drawn).not.toContain('### default-meta');
+    const [head, , tinytrain] = drawn.slice(drawn.indexOf('| after meta-training |')).split('\n');
+    expect(head).toContain('| to the network above | to fulltrain |');
+    // On task 1 the network itself has 74, and 34 on satellite.
+    const cells = tinytrain!.split('|').map((cell) => cell.trim());
+    expect(cells.slice(2, 11)).toEqual([...Array(8).fill('82.0'), '**82.0**']);
+    expect(cells[11]).toBe('16');
+    expect(cells[12]).toBe('+12.0');
+    expect(cells[13]).toBe('-8.0 ± 0.8');
+  });
 });
 
 it('docs/accuracy.md and its pictures are those of the raw results beside it', () => {
