@@ -15,7 +15,18 @@ import { TinyTrain } from '../../dist/node/index.js';
 import { openRaw, Settings } from '../../dist/node/raw.js';
 import { importOnnx } from '../../dist/onnx/index.js';
 import { isAdapter, selectionOf } from '../../dist/selection.js';
-import { DOMAINS, hasAdapters, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED, twinOf } from './plan.mjs';
+import {
+  DOMAINS,
+  hasAdapters,
+  labelOf,
+  MAX_TRIALS,
+  NETWORKS,
+  ROWS,
+  rowsOfTask,
+  SAMPLINGS,
+  TUNED,
+  twinOf,
+} from './plan.mjs';
 import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
 
 const PACKAGE = new URL('../../', import.meta.url);
