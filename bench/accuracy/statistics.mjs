@@ -1,6 +1,7 @@
 // Means and intervals over the raw results of one network and sampling, in the settings chosen for each domain.
 import { DOMAINS, labelOf, SAMPLINGS, twinOf } from './plan.mjs';
-import { chooseTrial, Results, rawPath, reached, trialsDone, triedMethods } from './results.mjs';
+import { Results, rawPath } from './results.mjs';
+import { Tuning } from './tuning.mjs';
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -49,16 +50,10 @@ export class Table {
     const results = Results.read(rawPath(folder, network, sampling));
     this.twin = twinOf(network);
     const tuned = Object.keys(SAMPLINGS)[0];
-    this.tried =
-      sampling === tuned && !this.twin ? results : Results.read(rawPath(folder, this.twin?.network ?? network, tuned));
-    this.methods = triedMethods(this.tried);
-    this.trials = trialsDone(this.tried);
+    const own = sampling === tuned && !this.twin;
+    this.tuning = new Tuning(own ? results : Results.read(rawPath(folder, this.twin?.network ?? network, tuned)));
     this.results = results;
     this.tasks = results.tasks;
-  }
-
-  trialOf(row, domain) {
-    return chooseTrial(this.tried, row, domain, this.trials);
   }
 
   /** Results of a row on a domain, by number of the task; only tasks that `other` has too, if it is given. */
@@ -66,7 +61,7 @@ export class Table {
     const key = `${row} ${domain}`;
     let found = this.#chosen.get(key);
     if (!found) {
-      const label = labelOf(row, this.trialOf(row, domain));
+      const label = labelOf(row, this.tuning.choose(row, domain));
       found = new Map();
       for (let task = 0; task < this.tasks; task++) {
         const result = this.results.get(domain, label, task);
@@ -77,11 +72,6 @@ export class Table {
     if (other === undefined) return found;
     const tasks = this.of(other, domain);
     return new Map([...found].filter(([task]) => tasks.has(task)));
-  }
-
-  /** What a trial of a method reached on the tuning tasks of all domains. */
-  trial(method, trial) {
-    return { mean: reached(this.tried, method, trial, DOMAINS) };
   }
 
   has(row) {

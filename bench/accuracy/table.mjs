@@ -73,19 +73,18 @@ function twins(table, twin) {
 }
 
 /** What was tried, what it reached, and for how many domains it was chosen. */
-function settings(table) {
-  if (table.trials < 2) return 'Rates and iterations are the defaults: nothing was tuned for this network.';
-  const lines = table.methods.map((method) => {
-    const trials = Array.from({ length: table.trials }, (_, trial) => {
-      const { mean } = table.trial(method, trial);
-      const times = DOMAINS.filter((domain) => table.trialOf(method, domain) === trial).length;
+function settings({ tuning }) {
+  if (tuning.trials < 2) return 'Rates and iterations are the defaults: nothing was tuned for this network.';
+  const lines = tuning.methods.map((method) => {
+    const trials = Array.from({ length: tuning.trials }, (_, trial) => {
+      const times = DOMAINS.filter((domain) => tuning.choose(method, domain) === trial).length;
       const [, lr, iterations] = labelOf(method, trial).match(/lr=(.*):iterations=(.*)$/);
-      return `${lr} x ${iterations}: ${mean.toFixed(1)} (${times})`;
+      return `${lr} x ${iterations}: ${tuning.reached(method, trial).toFixed(1)} (${times})`;
     });
     return [title(method), ...trials];
   });
-  const head = ['rate x iterations', ...Array.from({ length: table.trials }, (_, trial) => `trial ${trial + 1}`)];
-  return markdown(head, lines);
+  const head = Array.from({ length: tuning.trials }, (_, trial) => `trial ${trial + 1}`);
+  return markdown([`rate x iterations, ${tuning.tasks} tasks of each domain`, ...head], lines);
 }
 
 const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };

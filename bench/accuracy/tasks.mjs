@@ -27,7 +27,8 @@ import {
   TUNED,
   twinOf,
 } from './plan.mjs';
-import { chooseTrial, Results, rawPath, TUNING_TASKS, trialsDone } from './results.mjs';
+import { Results, rawPath } from './results.mjs';
+import { TUNING_TASKS, Tuning } from './tuning.mjs';
 
 const PACKAGE = new URL('../../', import.meta.url);
 
@@ -135,14 +136,9 @@ export class Bench {
 
   /** One task of every domain, with every row of the table, in the settings chosen by the other domains. */
   async round(task, workers) {
-    const tried = this.#tried();
-    const trials = trialsDone(tried);
+    const tuning = new Tuning(this.#tried());
     const rows = rowsOfTask(task, this.network);
-    await this.#run(
-      task,
-      (domain) => rows.map((row) => labelOf(row, chooseTrial(tried, row, domain, trials))),
-      workers,
-    );
+    await this.#run(task, (domain) => rows.map((row) => labelOf(row, tuning.choose(row, domain))), workers);
   }
 
   async #run(task, labelsOf, workers) {

@@ -1,0 +1,65 @@
+// Which settings the rows of bench:accuracy have: for each domain those that were best on the others.
+import { DOMAINS, labelOf, MAX_TRIALS, methodOf, TUNED } from './plan.mjs';
+
+/** Tasks of each domain on which settings are tried. Until all of them are done everywhere, the first two alone count. */
+export const TUNING_TASKS = 4;
+const FIRST_TASKS = 2;
+
+const numbers = (count) => [...Array(count).keys()];
+
+/** What was tried on a network. */
+export class Tuning {
+  #results;
+
+  constructor(results) {
+    this.#results = results;
+    /** Tasks of each domain that count. */
+    this.tasks = FIRST_TASKS;
+    /**
+     * Methods that are being tuned: whose first trial is complete, and second begun. A network may be without one, and a new
+     * one has none for a while; the first trial alone says nothing, as the rows of a table that was never tuned are the same runs.
+     */
+    this.methods = TUNED.filter((method) => this.reached(method, 0) !== undefined && this.#begun(method));
+    /** How many trials are complete for every method alike; 0 where nothing was tuned. */
+    this.trials = this.#complete(FIRST_TASKS);
+    if (this.trials > 0 && this.#complete(TUNING_TASKS) >= this.trials) this.tasks = TUNING_TASKS;
+  }
+
+  #begun(method) {
+    const first = numbers(FIRST_TASKS);
+    return DOMAINS.some((domain) => first.some((task) => this.#results.get(domain, labelOf(method, 1), task)));
+  }
+
+  /** Trials that every method has done on so many tasks. */
+  #complete(tasks) {
+    if (this.methods.length === 0) return 0;
+    const missing = (trial) => this.methods.some((method) => this.reached(method, trial, DOMAINS, tasks) === undefined);
+    const first = numbers(MAX_TRIALS).find(missing);
+    return first ?? MAX_TRIALS;
+  }
+
+  /** Mean accuracy of a trial over the tuning tasks of some domains; undefined if one is missing. */
+  reached(method, trial, domains = DOMAINS, tasks = this.tasks) {
+    let sum = 0;
+    for (const domain of domains) {
+      for (const task of numbers(tasks)) {
+        const result = this.#results.get(domain, labelOf(method, trial), task);
+        if (!result) return undefined;
+        sum += result.accuracy;
+      }
+    }
+    return sum / (domains.length * tasks);
+  }
+
+  /** The trial of a row's method that was best on the other domains; its first where nothing was tuned. */
+  choose(row, domain) {
+    const method = methodOf(row);
+    if (!TUNED.includes(method)) return 0;
+    const others = DOMAINS.filter((other) => other !== domain);
+    let best = 0;
+    for (let trial = 1; trial < this.trials; trial++) {
+      if (this.reached(method, trial, others) > this.reached(method, best, others)) best = trial;
+    }
+    return best;
+  }
+}
