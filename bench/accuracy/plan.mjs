@@ -8,6 +8,8 @@ export const SAMPLINGS = {
   '5way5shot': { way: 5, shot: 5, query: 10, seed: 0 },
   'meta-dataset': { way: 'meta', shot: 'meta', query: 10, seed: 0 },
 };
+/** The one with which settings are tried, for both. */
+export const TUNED_SAMPLING = '5way5shot';
 
 /** Learning rates tried: the method's default first, then others below and above the best that is known. */
 const LADDER = {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { draw } from './draw.mjs';
-import { DOMAINS, MAX_TRIALS, NETWORKS, SAMPLINGS } from './plan.mjs';
+import { DOMAINS, MAX_TRIALS, NETWORKS, SAMPLINGS, TUNED_SAMPLING } from './plan.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -62,8 +62,8 @@ if (!args.draw) {
   // Drawing needs no build.
   const { Bench } = await import('./tasks.mjs');
   const benches = [];
-  // Settings are tried with 5 ways and 5 shots alone; Meta-Dataset's tasks take what was chosen there.
-  for (const sampling of args.tune ? ['5way5shot'] : samplings) {
+  // Meta-Dataset's tasks take what was chosen with 5 ways and 5 shots.
+  for (const sampling of args.tune ? [TUNED_SAMPLING] : samplings) {
     for (const network of networks) benches.push(await Bench.open({ root, results: args.results, network, sampling }));
   }
   if (args.tune) for (const bench of benches) await bench.tune(trials, workers);

@@ -1,5 +1,5 @@
 // Means and intervals over the raw results of one network and sampling, in the settings chosen for each domain.
-import { DOMAINS, labelOf, SAMPLINGS, twinOf } from './plan.mjs';
+import { DOMAINS, labelOf, twinOf } from './plan.mjs';
 import { Results, rawPath } from './results.mjs';
 import { Tuning } from './tuning.mjs';
 
@@ -49,9 +49,7 @@ export class Table {
     Object.assign(this, { network, sampling });
     const results = Results.read(rawPath(folder, network, sampling));
     this.twin = twinOf(network);
-    const tuned = Object.keys(SAMPLINGS)[0];
-    const own = sampling === tuned && !this.twin;
-    this.tuning = new Tuning(own ? results : Results.read(rawPath(folder, this.twin?.network ?? network, tuned)));
+    this.tuning = Tuning.of(results, folder, network, sampling);
     this.results = results;
     this.tasks = results.tasks;
   }

@@ -15,18 +15,7 @@ import { TinyTrain } from '../../dist/node/index.js';
 import { openRaw, Settings } from '../../dist/node/raw.js';
 import { importOnnx } from '../../dist/onnx/index.js';
 import { isAdapter, selectionOf } from '../../dist/selection.js';
-import {
-  DOMAINS,
-  hasAdapters,
-  labelOf,
-  MAX_TRIALS,
-  NETWORKS,
-  ROWS,
-  rowsOfTask,
-  SAMPLINGS,
-  TUNED,
-  twinOf,
-} from './plan.mjs';
+import { DOMAINS, hasAdapters, labelOf, MAX_TRIALS, NETWORKS, ROWS, rowsOfTask, SAMPLINGS, TUNED } from './plan.mjs';
 import { Results, rawPath } from './results.mjs';
 import { TUNING_TASKS, Tuning } from './tuning.mjs';
 
@@ -112,13 +101,6 @@ export class Bench {
     return bench;
   }
 
-  /** What was tried with 5 ways and 5 shots, whose choice holds for every sampling and for the network's twins. */
-  #tried() {
-    const { network = this.network } = twinOf(this.network) ?? {};
-    const own = network === this.network && this.sampling === '5way5shot';
-    return own ? this.results : Results.read(rawPath(this.folder, network, '5way5shot'));
-  }
-
   /** Methods that this network has. */
   #has(methods) {
     return methods.filter((method) => this.indices.has(labelOf(method, 0)));
@@ -136,7 +118,7 @@ export class Bench {
 
   /** One task of every domain, with every row of the table, in the settings chosen by the other domains. */
   async round(task, workers) {
-    const tuning = new Tuning(this.#tried());
+    const tuning = Tuning.of(this.results, this.folder, this.network, this.sampling);
     const rows = rowsOfTask(task, this.network);
     await this.#run(task, (domain) => rows.map((row) => labelOf(row, tuning.choose(row, domain))), workers);
   }

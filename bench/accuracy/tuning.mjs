@@ -1,5 +1,6 @@
 // Which settings the rows of bench:accuracy have: for each domain those that were best on the others.
-import { DOMAINS, labelOf, MAX_TRIALS, methodOf, TUNED } from './plan.mjs';
+import { DOMAINS, labelOf, MAX_TRIALS, methodOf, TUNED, TUNED_SAMPLING, twinOf } from './plan.mjs';
+import { Results, rawPath } from './results.mjs';
 
 /** Tasks of each domain on which settings are tried. Until all of them are done everywhere, the first two alone count. */
 export const TUNING_TASKS = 4;
@@ -10,6 +11,13 @@ const numbers = (count) => [...Array(count).keys()];
 /** What was tried on a network. */
 export class Tuning {
   #results;
+
+  /** What holds for these results of a network and sampling: what was tried with them, or else with its network's. */
+  static of(results, folder, network, sampling) {
+    const twin = twinOf(network);
+    const own = sampling === TUNED_SAMPLING && !twin;
+    return new Tuning(own ? results : Results.read(rawPath(folder, twin?.network ?? network, TUNED_SAMPLING)));
+  }
 
   constructor(results) {
     this.#results = results;
