@@ -4,7 +4,7 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 
 /** Colours that can be told apart in grey and by the colour-blind (Okabe and Ito), on white. */
-export const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
+export const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#7b3294'];
 
 /** Writes the chart that `options` describe (those of Plot.plot) to `path`. */
 export function savePicture(path, options) {

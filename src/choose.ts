@@ -3,14 +3,14 @@ import { type Engine, namesOf } from './engine.js';
 import type { ModelInfo } from './inspect.js';
 import { type Crew, JOB } from './job.js';
 import type { CheckedOptions } from './options.js';
-import { CRITERIA } from './options.js';
+import { CRITERIA, DYNAMIC } from './options.js';
 import { runJob } from './run.js';
 import { applySelection, methodSelection, reportLayers } from './selection.js';
 import { TinyTrainError } from './status.js';
 import type { Task } from './task.js';
 import type { Binary, Criterion, LayerFigures, LayerInfo, SelectReport } from './types.js';
 
-export const OPTIMIZER_CODE = { sgd: 0, momentum: 1, adam: 2 } as const;
+export const OPTIMIZER_CODE = { sgd: 0, momentum: 1, adam: 2, lomo: 3 } as const;
 export const AUGMENT_CODE = { off: 0, on: 1, flip: 2 } as const;
 /** Code of a criterion whose scores the host writes. */
 const HOST_SCORES = 4;
@@ -33,10 +33,11 @@ export interface Loaded {
 
 /**
  * The crew that shares the samples of a task: none for a few samples, and none with a limit of all of the memory, since
- * sharing takes more.
+ * sharing takes more, nor where each sample is a step.
  */
 export function crewFor({ crew }: Loaded, task: Task, options: CheckedOptions): Crew | undefined {
-  return crew && options.ram === 0 && task.labels.length >= crew.count ? crew : undefined;
+  const shares = options.ram === 0 && options.optimizer !== 'lomo';
+  return crew && shares && task.labels.length >= crew.count ? crew : undefined;
 }
 
 /**
@@ -51,9 +52,14 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   // With a limit of all of the memory, the weights stay outside, as in a microcontroller's flash.
   engine.open(loaded.bytes, options.ram > 0);
   engine.task(task.labels, task.classes.length);
-  const dynamic = options.method === 'tinytrain' && !options.selection;
+  const dynamic = DYNAMIC.includes(options.method) && !options.selection;
   const compute =
     'macs' in options.compute ? options.compute.macs : Math.floor(options.compute.share * loaded.fullMacs);
+  // Ways back of an iteration, one of each pseudo-query and one of each support sample, all of which drawn ones may use up.
+  const passes = 2 * task.labels.length;
+  const drawn = options.optimizer === 'lomo';
+  engine.shared = drawn ? passes : 1;
+  control.set('draws', task.labels.length);
   control.set('iterations', options.iterations);
   control.set('optimizer', OPTIMIZER_CODE[options.optimizer]);
   control.set('lr', options.lr);
@@ -61,7 +67,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   control.set('seed', options.seed);
   control.set('variants', options.variants);
   control.set('memoryBudget', dynamic ? options.memory : UNLIMITED);
-  control.set('computeBudget', compute);
+  control.set('computeBudget', compute * engine.shared);
   control.set('ramBudget', options.ram);
   control.set('shard', crew?.index ?? 0);
   control.set('shards', crew?.count ?? 0);
@@ -81,6 +87,9 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     await runJob(engine, task, options, crew);
     score(engine, layers, options.criterion);
     engine.select();
+    // More than each sample once would be more steps than the rate is for.
+    const most = Math.floor((compute * passes) / control.get('backwardMacs'));
+    if (drawn) control.set('draws', Math.min(task.labels.length, most));
   } else {
     if (options.method === 'sparseupdate' && !options.selection) {
       throw new TinyTrainError('method sparseupdate needs a selection: give a file with --selection');
@@ -93,6 +102,8 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   engine.begin(JOB.train);
   engine.stop();
   const { name, checksum, input, params, macs } = info;
+  const [draw, draws] = [control.get('backwardMacs'), control.get('draws')];
+  const spent = draw * (drawn ? draws : passes);
   return {
     model: { name, checksum, input, params, macs },
     task: { ways: task.classes.length, samples: task.labels.length, classes: task.classes },
@@ -102,7 +113,14 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     budgets: { memoryBytes: options.memory, backwardMacs: compute, ramBytes: options.ram || null },
     layers: reportLayers(engine, layers),
     memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
-    macs: { forward: macs, backward: control.get('backwardMacs'), fullBackward: loaded.fullMacs },
+    macs: {
+      forward: macs,
+      backward: spent / passes,
+      fullBackward: loaded.fullMacs,
+      draw,
+      adaptation: spent * options.iterations,
+    },
+    draws: drawn ? draws : null,
     augment: { flip, crop },
     time: { fisherMs },
     binary: loaded.binary,
@@ -118,10 +136,11 @@ async function mirrors(engine: Engine, task: Task, options: CheckedOptions, crew
 }
 
 function score(engine: Engine, layers: readonly LayerInfo[], criterion: CheckedOptions['criterion']): void {
-  const custom = typeof criterion === 'function';
-  engine.control.set('criterion', custom ? HOST_SCORES : CRITERIA.indexOf(criterion));
+  const own = criterion === 'depth' ? (layer: LayerFigures) => layer.index : criterion;
+  const custom = typeof own === 'function';
+  engine.control.set('criterion', custom ? HOST_SCORES : CRITERIA.indexOf(own));
   engine.score();
-  if (custom) customScores(engine, layers, criterion);
+  if (custom) customScores(engine, layers, own);
 }
 
 function customScores(engine: Engine, layers: readonly LayerInfo[], criterion: Criterion): void {

@@ -58,6 +58,7 @@ const FIELDS = {
   shard: [240, 'i32'],
   shards: [244, 'i32'],
   queries: [248, 'i32'],
+  draws: [252, 'i32'],
 } as const satisfies Record<string, readonly [number, 'u32' | 'i32' | 'f32' | 'f64']>;
 
 export type ControlField = keyof typeof FIELDS;
@@ -88,7 +89,7 @@ export class ControlBlock {
 }
 
 /** Bytes of a layer's record in the engine's table (assembly/engine/arena.ts). */
-export const LAYER_BYTES = 48;
+export const LAYER_BYTES = 52;
 export const LAYER = {
   op: 0,
   kind: 4,

@@ -1,9 +1,8 @@
-import type { Method, OptimizerName } from './types.js';
+import type { CriterionName, Method, OptimizerName } from './types.js';
 
 /** What applies unless the caller says otherwise. */
 export const DEFAULTS = {
   method: 'tinytrain',
-  criterion: 'tinytrain',
   memory: '1MB',
   compute: '15%',
   iterations: 40,
@@ -22,4 +21,10 @@ export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> 
   tinytl: { optimizer: 'adam', lr: 1e-3 },
   sparseupdate: { optimizer: 'momentum', lr: 1e-2 },
   tinytrain: { optimizer: 'momentum', lr: 2e-2 },
+  deeptrain: { optimizer: 'lomo', lr: 8e-5 },
 };
+
+/** What orders the layers, unless the caller says otherwise. */
+export function criterionOf(method: Method | undefined): CriterionName {
+  return method === 'deeptrain' ? 'depth' : 'tinytrain';
+}

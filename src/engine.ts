@@ -63,6 +63,8 @@ export class Engine {
   /** The instance that has to hand something on before the job goes on. */
   #missing: number | undefined;
   layerName: (layer: number) => string = String;
+  /** How many samples' budgets of compute one way back may use up. */
+  shared = 1;
 
   private constructor(exports: Exports) {
     this.#exports = exports;
@@ -299,9 +301,9 @@ export class Engine {
       detail: control.get('detail'),
       name: this.layerName,
       leastBytes: control.get('leastBytes'),
-      leastMacs: control.get('leastMacs'),
+      leastMacs: Math.ceil(control.get('leastMacs') / this.shared),
       memoryBudget: control.get('memoryBudget'),
-      computeBudget: control.get('computeBudget'),
+      computeBudget: Math.floor(control.get('computeBudget') / this.shared),
       needBytes: control.get('needBytes'),
       leastRam: control.get('leastRam'),
       ramBudget: control.get('ramBudget'),

@@ -1,4 +1,4 @@
-import { DEFAULTS, TRAINING } from './defaults.js';
+import { criterionOf, DEFAULTS, TRAINING } from './defaults.js';
 import type {
   AdaptOptions,
   Augment,
@@ -14,6 +14,7 @@ import type {
 
 export const METHODS: readonly Method[] = [
   'tinytrain',
+  'deeptrain',
   'none',
   'lastlayer',
   'fulltrain',
@@ -21,8 +22,10 @@ export const METHODS: readonly Method[] = [
   'tinytl',
   'sparseupdate',
 ];
-export const CRITERIA: readonly CriterionName[] = ['tinytrain', 'fisher', 'l2', 'random'];
-export const OPTIMIZERS: readonly OptimizerName[] = ['adam', 'momentum', 'sgd'];
+/** Methods that look at the samples and choose inside the budgets. */
+export const DYNAMIC: readonly string[] = ['tinytrain', 'deeptrain'];
+export const CRITERIA: readonly CriterionName[] = ['tinytrain', 'fisher', 'l2', 'random', 'depth'];
+export const OPTIMIZERS: readonly OptimizerName[] = ['adam', 'momentum', 'sgd', 'lomo'];
 export const AUGMENTS: readonly Augment[] = ['auto', 'none', 'noflip'];
 export const BINARIES: readonly BinaryChoice[] = ['auto', 'scalar', 'simd', 'relaxed'];
 
@@ -136,7 +139,7 @@ export interface CheckedOptions {
 export function checkOptions(options: SelectOptions | AdaptOptions = {}): CheckedOptions {
   const o = options as AdaptOptions;
   const method = oneOf('method', o.method ?? DEFAULTS.method, METHODS);
-  const criterion = o.criterion ?? DEFAULTS.criterion;
+  const criterion = o.criterion ?? criterionOf(method);
   if (o.signal !== undefined && !(o.signal instanceof AbortSignal))
     throw new OptionError('signal must be an AbortSignal');
   if (o.onProgress !== undefined && typeof o.onProgress !== 'function') {

@@ -14,9 +14,19 @@ export interface Sample {
   label: string;
 }
 
-export type Method = 'none' | 'lastlayer' | 'fulltrain' | 'biasonly' | 'tinytl' | 'sparseupdate' | 'tinytrain';
-export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random';
-export type OptimizerName = 'adam' | 'momentum' | 'sgd';
+export type Method =
+  | 'none'
+  | 'lastlayer'
+  | 'fulltrain'
+  | 'biasonly'
+  | 'tinytl'
+  | 'sparseupdate'
+  | 'tinytrain'
+  | 'deeptrain';
+/** What orders the layers: equation 3, P alone, the norm of the weights, chance, or the last layer first. */
+export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random' | 'depth';
+/** `lomo` takes an iteration as some drawn pseudo-queries, each of which updates every layer on its way back at once. */
+export type OptimizerName = 'adam' | 'momentum' | 'sgd' | 'lomo';
 export type Augment = 'auto' | 'none' | 'noflip';
 export type Binary = 'scalar' | 'simd' | 'relaxed';
 export type BinaryChoice = 'auto' | Binary;
@@ -130,7 +140,14 @@ export interface SelectReport {
   budgets: { memoryBytes: number; backwardMacs: number; ramBytes: number | null };
   layers: LayerReport[];
   memory: { backwardBytes: number; peakBytes: number };
-  macs: { forward: number; backward: number; fullBackward: number };
+  /**
+   * `backward` is of one sample's way back; with `lomo`, where an iteration draws samples, it is the mean over as many ways
+   * back as an iteration of the other optimisers has: one of each pseudo-query and one of each support sample. `draw` is of
+   * one way back that ran, `adaptation` of all iterations.
+   */
+  macs: { forward: number; backward: number; fullBackward: number; draw: number; adaptation: number };
+  /** Pseudo-queries that an iteration draws; null where it takes all of them. */
+  draws: number | null;
   augment: { flip: boolean; crop: boolean };
   time: { fisherMs: number };
   binary: Binary;

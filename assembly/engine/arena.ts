@@ -48,9 +48,11 @@ export class Layer {
   floats: i32;
   /** 44: one more than the buffer of its weights as floats, if the plan keeps them; below 0: they are there (slices.ts). */
   floatsOf: i32;
+  /** 48: address of the optimiser's states while it trains (blocks.ts). */
+  states: u32;
 }
 
-const LAYER_BYTES: u32 = 48;
+const LAYER_BYTES: u32 = 52;
 
 let layers: usize = 0;
 let taskEnd: usize = 0;

@@ -1,24 +1,33 @@
 /**
- * Memory of the trained layers while they train, one buffer of the plan: the gradients of every layer, a block each; as
- * many blocks for every state of the optimiser; then, where the weights are with the host, the blocks of the values
- * themselves (trained.ts).
+ * Memory of the trained layers while they train, one buffer of the plan: the gradients of every layer, a block each; the
+ * states of the optimiser; then, where the weights are with the host, the blocks of the values themselves (trained.ts).
+ *
+ * LOMO uses a layer's gradient up before it goes on to the layer before: the gradient is a buffer of the plan like
+ * activations (plan.ts). Its states are two floats a channel, for the channel's bias and for its weights.
  */
+import { LOMO } from '../kernels/optimizer';
 import { FROZEN, Layer, layerAt } from './arena';
 import { control } from './control';
 import { isOutside } from './model';
 import { blockFloats } from './trained';
 
+/** True if an iteration is some drawn samples, and each of them a step. */
+export function isDrawn(): bool {
+  return control().optimizer == LOMO;
+}
+
 /** Bytes of one block of a layer: its gradients, one state, or its values; 0 where nothing is trained. */
-function blockBytes(layer: Layer): u64 {
+export function blockBytes(layer: Layer): u64 {
   if (layer.kind == FROZEN) return 0;
   layer.floats = blockFloats(layer);
   return (<u64>layer.floats) << 2;
 }
 
-/** States of the optimiser: blocks of a layer beside its gradients and values. */
-function states(): u32 {
-  const optimizer = control().optimizer;
-  return optimizer <= 0 ? 0 : <u32>optimizer;
+/** Bytes of the optimiser's states of a layer. */
+function stateBytes(layer: Layer): u64 {
+  const bytes = blockBytes(layer);
+  if (isDrawn()) return bytes ? (<u64>layer.count) << 3 : 0;
+  return bytes * <u64>max(control().optimizer, 0);
 }
 
 /** Bytes of one block of every layer: in 64 bits, since layers may share weights. */
@@ -28,9 +37,16 @@ export function layersBytes(): u64 {
   return sum;
 }
 
-/** Bytes of gradients and optimiser state. */
+/** Bytes of the gradients that last through the job. */
+function lastingBytes(): u64 {
+  return isDrawn() ? 0 : layersBytes();
+}
+
+/** Bytes of those gradients and of the optimiser's states. */
 export function gradientBytes(): u64 {
-  return (layersBytes() * (1 + states()) + 15) & ~15;
+  let sum = lastingBytes();
+  for (let l = 0; l < control().layerCount; ++l) sum += stateBytes(layerAt(l));
+  return (sum + 15) & ~15;
 }
 
 /** Bytes of all of it. */
@@ -38,31 +54,18 @@ export function blocksBytes(): u64 {
   return gradientBytes() + (isOutside() ? layersBytes() : 0);
 }
 
-/** Where the states of the optimiser begin, and the gradients. */
-let statesAt: usize = 0;
-let gradientsAt: usize = 0;
-
-/** The optimiser's states of a layer, one block after another. */
-export function statesOf(layer: Layer): usize {
-  return statesAt + (<usize>layer.gradient - gradientsAt) * states();
-}
-
-/** Gives gradients and states, and values that are not in the model, their places from `at` on. */
+/** Gives gradients, states, and values that are not in the model, their places from `at` on. */
 export function layoutBlocks(at: usize): void {
-  const c = control();
-  const outside = isOutside();
-  gradientsAt = at;
-  const end = at + <usize>gradientBytes();
-  for (let l = 0; l < c.layerCount; ++l) {
+  let states = at + <usize>lastingBytes();
+  let values = at + <usize>gradientBytes();
+  for (let l = 0; l < control().layerCount; ++l) {
     const layer = layerAt(l);
-    layer.gradient = <u32>at;
-    at += <usize>blockBytes(layer);
-  }
-  statesAt = at;
-  at = end;
-  for (let l = 0; l < c.layerCount; ++l) {
-    const layer = layerAt(l);
-    layer.values = outside && layer.kind != FROZEN ? <u32>at : 0;
-    if (outside) at += <usize>blockBytes(layer);
+    const bytes = <usize>blockBytes(layer);
+    if (!isDrawn()) layer.gradient = <u32>at;
+    layer.states = <u32>states;
+    layer.values = isOutside() && bytes ? <u32>values : 0;
+    at += bytes;
+    states += <usize>stateBytes(layer);
+    values += bytes;
   }
 }

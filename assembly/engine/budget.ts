@@ -5,7 +5,7 @@
 import { FROZEN, jobStart, Layer, layerAt, WEIGHTS } from './arena';
 import { gradientBytes, layersBytes } from './blocks';
 import { control } from './control';
-import { backwardMacs, firstTarget, forwardMacs, fullBackwardMacs, has, REACHES } from './graph';
+import { backwardMacs, countMacs, firstTarget, has, REACHES } from './graph';
 import { isOutside, opAt, opCount } from './model';
 import { patchSize } from './patch';
 import { planPrograms } from './plan';
@@ -161,8 +161,7 @@ function prototypeBytes(): u32 {
 export function planTraining(): u32 {
   const c = control();
   const bytes = planWithin(-1);
-  c.forwardMacs = forwardMacs();
-  c.fullMacs = fullBackwardMacs();
+  countMacs();
   c.backwardMacs = backwardMacs();
   return firstTarget() == opCount() ? 0 : bytes;
 }

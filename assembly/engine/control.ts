@@ -13,7 +13,7 @@ export class Control {
   samples: i32;
   /** 12: iterations of training. */
   iterations: i32;
-  /** 16: 0 SGD, 1 momentum, 2 Adam. */
+  /** 16: 0 SGD, 1 momentum, 2 Adam, 3 LOMO. */
   optimizer: i32;
   /** 20: learning rate. */
   lr: f32;
@@ -115,6 +115,8 @@ export class Control {
    * pseudo-queries of all samples are the queries.
    */
   queries: i32;
+  /** 252: set by the host: pseudo-queries that LOMO draws in an iteration. */
+  draws: i32;
 }
 
 export const CONTROL_BYTES: i32 = 256;

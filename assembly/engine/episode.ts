@@ -9,14 +9,15 @@
  *           gradients cleared; values of what is trained, if the weights are with the host
  *           each iteration: prototypes; pseudo-queries forward, loss and back; support samples back through their
  *           prototypes; update.  At the end: prototypes of the adapted network
+ *           With LOMO: prototypes; drawn pseudo-queries forward and back, each updating the layers on its way
  *
  * The loss of a query depends on the prototypes alone, so its way back follows its own forward pass at once, and the
  * gradients of the prototypes are complete before the support samples run again: one sample is in memory at a time,
  * and of the others only the prototypes and their gradients (equation 4, exact).
  */
 import { hash32 } from '../kernels/random';
-import { dropValues, keepValues, layerAt, queryCount } from './arena';
-import { blocksBytes } from './blocks';
+import { dropValues, keepValues, labelOf, layerAt, queryCount, shotsOf } from './arena';
+import { blocksBytes, isDrawn } from './blocks';
 import { AUGMENT_FLIP, AUGMENT_ON } from './budget';
 import { beginCheck, checkStep } from './check';
 import { control } from './control';
@@ -60,6 +61,7 @@ import {
   S_SAMPLE,
   S_STORE,
   S_TAKE,
+  S_UPDATE,
   Step,
   stepAt,
 } from './program';
@@ -215,8 +217,13 @@ function run(s: Step): void {
       endFeatures(s.a);
       break;
     case S_HEAD:
-      if (pass == SUPPORT) supportGradient(s.c, sample);
-      else queryLoss(s.c, s.a, sample, pass == QUERIES);
+      if (pass == SUPPORT) {
+        memory.fill(s.c, 0, (<usize>control().featureCount) << 2);
+        supportGradient(s.c, sample);
+      } else queryLoss(s.c, s.a, sample, pass == QUERIES);
+      break;
+    case S_UPDATE:
+      updateDrawn(s);
       break;
     default:
       execute(s, slice, <f32>(0.5 / <f64>queryCount()));
@@ -227,9 +234,41 @@ function run(s: Step): void {
 function pseudoQuery(s: Step): void {
   if (variant == 0) return;
   const c = control();
-  const stream =
-    programStart(PREFIX) >= 0 ? sample * (keptVariants() + 1) + variant : (c.iteration + 1) * c.samples + sample;
+  const stream = programStart(PREFIX) >= 0 ? sample * (keptVariants() + 1) + variant : c.samples + turn();
   augmentImage(s, STREAM_AUGMENT + stream, pass == PROBING ? 2 : <i32>((c.augment & AUGMENT_FLIP) >> 1));
+}
+
+/** Number of the current pseudo-query among all of the job. */
+function turn(): u32 {
+  const c = control();
+  return isDrawn() ? c.iteration * c.draws + c.done : c.iteration * c.samples + sample;
+}
+
+/**
+ * The sample of the current turn: one class after the other, of each class one sample after the other, so that no few
+ * updates in a row pull towards the same class. -1 after the last one of the iteration.
+ */
+function drawSample(): i32 {
+  const c = control();
+  if (c.done >= c.draws) return -1;
+  const label = <i32>(turn() % <u32>c.ways);
+  let which = <i32>((turn() / <u32>c.ways) % <u32>shotsOf(label));
+  let s = 0;
+  while (labelOf(s) != label || which-- > 0) ++s;
+  return s;
+}
+
+/** Updates a layer with the gradient of a drawn sample; the rate falls to 0 at the end of the job. */
+function updateDrawn(s: Step): void {
+  const c = control();
+  const t = <f32>turn();
+  const left: f32 = 1 - t / (<f32>c.iterations * <f32>c.draws);
+  update(opAt(s.op), c.lr * left, min<f32>(0.9, t / (t + 1)), 0);
+}
+
+/** True in a pass whose samples are drawn. */
+function draws(): bool {
+  return pass == QUERIES && isDrawn();
 }
 
 /** End of a forward pass without saving. */
@@ -243,10 +282,14 @@ function endFeatures(f: usize): void {
 function enter(which: i32): void {
   const c = control();
   pass = which;
-  sample = which >= FEATURE ? 0 : firstSample(which);
   c.phase = which;
   c.done = 0;
+  sample = which >= FEATURE ? 0 : firstSample(which);
   c.total = which >= FEATURE ? 1 : samplesOfShard();
+  if (draws()) {
+    sample = drawSample();
+    c.total = c.draws;
+  }
   if (which == KEEPING) c.total *= keptVariants() + 1;
   if (which == PROBING) c.total <<= <i32>!keepsFeatures();
   if (which == PROTOTYPES) clearPrototypes();
@@ -268,7 +311,7 @@ function firstVariant(): i32 {
   if (pass == PROBING) return <i32>keepsFeatures();
   if ((pass != QUERIES && pass != INFORMATION) || !(c.augment & AUGMENT_ON)) return 0;
   if (programStart(PREFIX) < 0) return 1;
-  const draw = hash32(c.seed, STREAM_VARIANT, <u32>(c.iteration * c.samples + sample));
+  const draw = hash32(c.seed, STREAM_VARIANT, turn());
   return 1 + <i32>(draw % <u32>c.variants);
 }
 
@@ -281,7 +324,7 @@ function nextProgram(): i32 {
     ++variant;
   } else {
     if (pass >= FEATURE) return nextPass();
-    sample = sampleAfter(sample);
+    sample = draws() ? drawSample() : sampleAfter(sample);
     if (sample < 0) return nextPass();
     variant = firstVariant();
   }
@@ -297,7 +340,7 @@ function firstOfTraining(): i32 {
 function nextPass(): i32 {
   const c = control();
   const trains = job == TRAIN && c.iteration < c.iterations && programStart(GRADIENTS) >= 0;
-  if (pass == SUPPORT) return endIteration();
+  if (pass == SUPPORT || draws()) return endIteration();
   let next = FINISHED;
   if (pass == KEEPING) next = firstOfTraining();
   else if (pass == TAKING) next = PROTOTYPES;
@@ -328,9 +371,9 @@ function endIteration(): i32 {
   if (c.loss - c.loss != 0) return fail();
   beta1 *= 0.9;
   beta2 *= 0.999;
-  for (let l = 0; l < c.layerCount; ++l) {
+  for (let l = 0; l < c.layerCount && !isDrawn(); ++l) {
     const layer = layerAt(l);
-    if (layer.kind) update(opAt(layer.op), c.optimizer, c.lr, <f32>(1 - beta1), <f32>(1 - beta2));
+    if (layer.kind) update(opAt(layer.op), c.lr, <f32>(1 - beta1), <f32>(1 - beta2));
   }
   ++c.iteration;
   enter(PROTOTYPES);

@@ -9,11 +9,12 @@ import { add_int8, dequantise_all, Quantised } from '../kernels/int8';
 import { int8_dense } from '../kernels/int8_conv';
 import { int8_avgpool, int8_depthwise, int8_maxpool } from '../kernels/int8_window';
 import { linear_backward_input, linear_backward_weight, linear_forward } from '../kernels/linear';
-import { adam_update, momentum_update, sgd_update } from '../kernels/optimizer';
+import { LOMO, optimizer_update } from '../kernels/optimizer';
 import { pointwise_backward_input, pointwise_backward_weight, pointwise_forward } from '../kernels/pointwise';
 import { avgpool_backward_input, avgpool_forward, maxpool_backward_input, maxpool_forward } from '../kernels/pool';
 import { Layer, layerAt, layerOf, WEIGHTS } from './arena';
-import { statesOf } from './blocks';
+import { isDrawn } from './blocks';
+import { control } from './control';
 import {
   ADD,
   AVGPOOL,
@@ -176,6 +177,7 @@ function weightGradient(op: Op, s: Step): void {
   const list = listOf(layer, op);
   const n = layer.count;
   const sum = gradientPart(layer.gradient);
+  if (isDrawn()) memory.fill(sum, 0, (<usize>layer.floats) << 2);
   bias_backward(sum, s.b, op.outH * op.outW, op.outC, list, n);
   if (!s.flag) return;
   const weights = sum + (n << 2);
@@ -199,55 +201,37 @@ function weightGradient(op: Op, s: Step): void {
 }
 
 /**
- * One step of the optimiser (0 SGD, 1 momentum, 2 Adam) on what is trained of a layer, in place in the model or in the
- * block of its values; clears the gradient. `correction1`, `correction2`: Adam's 1 - beta^t.
+ * One step of the optimiser on what is trained of a layer, in place in the model or in the block of its values; clears the
+ * gradient. `first`, `second`: as optimizer_update takes them.
  */
-export function update(op: Op, optimizer: i32, lr: f32, correction1: f32, correction2: f32): void {
+export function update(op: Op, lr: f32, first: f32, second: f32): void {
   const layer = layerOf(op);
-  const n = layer.count;
-  const row = rowLength(op);
-  const block: usize = layer.values;
-  const apart = block != 0;
   if (layer.floatsOf) layer.floatsOf = STALE;
-  const list: usize = apart ? <usize>0 : listOf(layer, op);
-  const spread = op.op == DEPTHWISE && !apart;
-  const biases = apart ? block : biasOf(op);
-  // biome-ignore format: one table of rows a line
-  updateRows(layer, biases, list, 0, 1, 4, 4, optimizer, lr, correction1, correction2);
-  if (layer.kind != WEIGHTS) return;
-  const weights = apart ? block + (n << 2) : weightsOf(op);
-  const rowStride = spread ? 4 : row << 2;
-  const elementStride = spread ? op.outC << 2 : 4;
-  // biome-ignore format: one table of rows a line
-  updateRows(layer, weights, list, n, row, rowStride, elementStride, optimizer, lr, correction1, correction2);
+  updateRows(op, layer, false, lr, first, second);
+  if (layer.kind == WEIGHTS) updateRows(op, layer, true, lr, first, second);
 }
 
-/** `offset`: floats of the gradient and of each state before these rows. */
-function updateRows(
-  layer: Layer,
-  w: usize,
-  list: usize,
-  offset: i32,
-  row: i32,
-  rowStride: i32,
-  elementStride: i32,
-  optimizer: i32,
-  lr: f32,
-  correction1: f32,
-  correction2: f32,
-): void {
-  const g = layer.gradient + (offset << 2);
-  const m = statesOf(layer) + (offset << 2);
+/** A step on the rows of weights, or on the biases, a row each. */
+function updateRows(op: Op, layer: Layer, weights: bool, lr: f32, first: f32, second: f32): void {
+  const optimizer = control().optimizer;
+  const block: usize = layer.values;
+  const offset = weights ? layer.count << 2 : 0;
+  const w = block ? block + offset : weights ? weightsOf(op) : biasOf(op);
+  const list: usize = block ? <usize>0 : listOf(layer, op);
   let n = layer.count;
-  // Rows without gaps are one row.
-  if (!list && elementStride == 4) {
+  let row = weights ? rowLength(op) : 1;
+  let rowStride = row << 2;
+  let elementStride = 4;
+  if (weights && op.op == DEPTHWISE && !block) {
+    rowStride = 4;
+    elementStride = op.outC << 2;
+  } else if (!list && optimizer != LOMO) {
+    // Rows without gaps are one row, where rows don't count.
     row *= n;
     n = 1;
   }
-  if (optimizer == 0) sgd_update(w, g, list, n, row, rowStride, elementStride, lr);
-  else if (optimizer == 1) momentum_update(w, g, m, list, n, row, rowStride, elementStride, lr);
-  else {
-    const v = m + (layer.floats << 2);
-    adam_update(w, g, m, v, list, n, row, rowStride, elementStride, lr, correction1, correction2);
-  }
+  const g = layer.gradient + offset;
+  const m = layer.states + offset;
+  const u = m + (layer.floats << 2);
+  optimizer_update(w, g, m, u, list, n, row, rowStride, elementStride, optimizer, lr, first, second);
 }

@@ -2,7 +2,9 @@
  * What a plan must know of each value of the graph: who uses it, whether a gradient must reach it, what has to be kept
  * of it for the way back. Value 0 is the image, value i + 1 the output of operator i.
  */
+
 import { FROZEN, layerOf, WEIGHTS } from './arena';
+import { control } from './control';
 import { ADD, MAXPOOL, macs, Op, opAt, opCount } from './model';
 import { plannerScratch, VALUE_BYTES } from './program';
 
@@ -148,19 +150,19 @@ export function backwardMacs(): f64 {
   return sum;
 }
 
-/** MACs of the forward pass. */
-export function forwardMacs(): f64 {
-  let sum: f64 = 0;
-  for (let i = 0; i < opCount(); ++i) sum += macs(opAt(i));
-  return sum;
-}
-
-/** MACs of the full backward pass: all weight gradients, all input gradients but those towards the image. */
-export function fullBackwardMacs(): f64 {
-  let sum: f64 = 0;
+/**
+ * Sets the MACs of the forward pass and of the full backward pass: all weight gradients, all input gradients but those
+ * towards the image.
+ */
+export function countMacs(): void {
+  let forward: f64 = 0;
+  let image: f64 = 0;
   for (let i = 0; i < opCount(); ++i) {
     const op = opAt(i);
-    sum += macs(op) * (op.input0 == 0 ? 1 : 2);
+    forward += macs(op);
+    if (op.input0 == 0) image += macs(op);
   }
-  return sum;
+  const c = control();
+  c.forwardMacs = forward;
+  c.fullMacs = 2 * forward - image;
 }

@@ -2,6 +2,7 @@
 import { axpy } from '../kernels/math';
 import { prototype_add, prototype_backward_support, prototype_loss, prototype_scores } from '../kernels/prototype';
 import { dPrototypes, labelOf, queryCount, shotsOf } from './arena';
+import { isDrawn } from './blocks';
 import { Control, control } from './control';
 import { headPart, lossIn, prototypeBytes, prototypesPart } from './parts';
 
@@ -24,7 +25,7 @@ function lossAt(): usize {
 
 /** Mean loss of the queries since `clearPrototypeGradients`. */
 export function meanLoss(): f32 {
-  return <f32>(load<f64>(lossAt()) / <f64>queryCount());
+  return <f32>(load<f64>(lossAt()) / <f64>(isDrawn() ? control().draws : queryCount()));
 }
 
 /** Adds the loss of a query to their sum. */
@@ -32,9 +33,10 @@ export function addLoss(loss: f32): void {
   store<f64>(lossAt(), load<f64>(lossAt()) + <f64>loss);
 }
 
-/** Before the queries: clears the gradients of the prototypes and the sum of the losses. */
+/** Before the queries: clears the sum of the losses and the gradients of the prototypes, but for what drawn ones gave. */
 export function clearPrototypeGradients(): void {
-  memory.fill(dPrototypes(), 0, prototypeBytes() + LOSS_BYTES);
+  if (isDrawn() && control().iteration) store<f64>(lossAt(), 0);
+  else memory.fill(dPrototypes(), 0, prototypeBytes() + LOSS_BYTES);
 }
 
 /** Adds a support sample to the prototype of its class. */
@@ -119,6 +121,9 @@ function claims(f: usize, sample: i32): bool {
 export function queryLoss(df: usize, f: usize, sample: i32, training: bool): void {
   const c = control();
   const scale: f32 = training ? <f32>(1.0 / <f64>queryCount()) : 1;
+  const drawn = training && isDrawn();
+  // Each query drawn takes the place of an equal part of those before.
+  if (drawn) axpy(dPrototypes(), -scale, dPrototypes(), prototypeBytes() >> 2);
   const loss = prototype_loss(
     df,
     prototypesPart(),
@@ -133,12 +138,14 @@ export function queryLoss(df: usize, f: usize, sample: i32, training: bool): voi
     training,
   );
   if (!training) return;
+  // And as a support sample.
+  if (drawn) supportGradient(df, sample);
   const head = headPart();
   if (head) store<f32>(lossIn(head), loss);
   else addLoss(loss);
 }
 
-/** Gradient of a support sample's features through the prototype of its class. */
+/** Adds to df the gradient of a support sample's features, through the prototype of its class. */
 export function supportGradient(df: usize, sample: i32): void {
   const label = labelOf(sample);
   prototype_backward_support(df, dPrototypes(), label, control().featureCount, <f32>(1.0 / <f64>shotsOf(label)));

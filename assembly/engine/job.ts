@@ -2,6 +2,7 @@
  * Jobs: `prepareJob` checks what the host has set and lays out program, gradients and optimiser state, and activations;
  * episode.ts runs them.
  */
+import { LOMO } from '../kernels/optimizer';
 import {
   BIAS,
   checkTask,
@@ -15,7 +16,7 @@ import {
   supportCount,
   WEIGHTS,
 } from './arena';
-import { layoutBlocks } from './blocks';
+import { isDrawn, layoutBlocks } from './blocks';
 import { afterwardsEnd, measureInference, planFisher, planTraining, recomputesBlocks, saturated } from './budget';
 import { control } from './control';
 import { layoutFeatures } from './head';
@@ -104,11 +105,17 @@ function used(end: u32): void {
 
 function validOptions(job: i32): bool {
   const c = control();
-  if (!(c.temperature > 0 && c.temperature < Infinity)) return false;
+  if (!isPositive(c.temperature)) return false;
   if (c.shards > 1 && (<u32>c.shard >= <u32>c.shards || c.shards > min(supportCount(), queryCount()))) return false;
   if (job != TRAIN) return true;
-  if (c.iterations < 0 || c.optimizer < 0 || c.optimizer > 2 || c.variants < 0 || c.variants > 4096) return false;
-  return c.lr > 0 && c.lr < Infinity;
+  if (c.iterations < 0 || <u32>c.optimizer > <u32>LOMO || <u32>c.variants > 4096) return false;
+  if (isDrawn() && (c.draws < 1 || c.queries || c.shards > 1)) return false;
+  return isPositive(c.lr);
+}
+
+/** True for a number above 0 that is not infinite. */
+function isPositive(x: f32): bool {
+  return x > 0 && x < Infinity;
 }
 
 /** Checks what the host wrote as selection. */

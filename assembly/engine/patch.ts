@@ -14,11 +14,15 @@ function up(n: u64): u64 {
   return (n + 15) & ~15;
 }
 
+/** Trained layers and their channels, as `patchSize` counts them. */
+let entries: u32 = 0;
+let channels: u32 = 0;
+
 /** Bytes of the patch of the present selection, with `nameBytes` bytes of class names. */
 export function patchSize(nameBytes: u32): u32 {
-  let entries: u32 = 0;
-  let channels: u32 = 0;
   let values: u32 = 0;
+  entries = 0;
+  channels = 0;
   for (let l = 0; l < control().layerCount; ++l) {
     const layer = layerAt(l);
     if (layer.kind == FROZEN) continue;
@@ -39,15 +43,7 @@ export function writePatch(at: usize, names: usize, nameBytes: u32): void {
   const c = control();
   const bytes = patchSize(nameBytes);
   memory.fill(at, 0, bytes);
-  let entries: u32 = 0;
-  let channels: u32 = 0;
   let floats: u32 = 0;
-  for (let l = 0; l < c.layerCount; ++l) {
-    const layer = layerAt(l);
-    if (layer.kind == FROZEN) continue;
-    ++entries;
-    channels += layer.count;
-  }
   let entry = at + HEADER;
   let list = entry + entries * 16;
   const values = at + <usize>up(HEADER + entries * 16 + channels * 2);

@@ -14,7 +14,7 @@
  * on; going forward only those values are kept, and each block runs again just before the way back through it.
  */
 import { layerAt, layerOf, WEIGHTS } from './arena';
-import { blocksBytes } from './blocks';
+import { blockBytes, blocksBytes, isDrawn } from './blocks';
 import { control } from './control';
 import { blockBefore, nextBlock } from './cuts';
 import {
@@ -60,6 +60,7 @@ import {
   S_SAMPLE,
   S_STORE,
   S_TAKE,
+  S_UPDATE,
   S_WEIGHTS,
 } from './program';
 import { newPart, newScratch, newSlice } from './room';
@@ -127,16 +128,14 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   const first = firstTarget();
   border = firstFloat();
   begin = cached && first < n && crossing(first) < 256 ? first : 0;
-  store<i32>(starts, -1);
-  store<i32>(starts, -1, 8);
-  store<i32>(starts, -1, 12);
+  memory.fill(starts, 0xff, 16);
   if (begin > 0) {
     store<i32>(starts, programLength());
     crossed = border == 0;
     emitImage();
     for (let i = 0; i < begin; ++i) emitForward(i, false);
     storedCount = emitKept(S_STORE);
-    emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+    endProgram(NONE, NONE);
   }
   blocks = NONE;
   const trains = gradients && inspectFrom < 0;
@@ -155,14 +154,19 @@ export function planPrograms(inspectFrom: i32, gradients: bool, cached: bool, au
   for (let i = begin; i < n; ++i) emitForward(i, false);
   emitBorder();
   emit(S_FEATURES, 0, 0, valueAt(n).buffer, NONE, NONE, NONE);
-  emit(S_END, 0, 0, NONE, NONE, blocks, parts);
+  endProgram(blocks, parts);
   if (gradients && first < n) {
     store<i32>(starts, programLength(), 8);
     emitInputs();
     emitGradients(first);
-    emit(S_END, 0, 0, NONE, NONE, blocks, parts);
+    endProgram(blocks, parts);
   }
   for (let l = 0; l < control().layerCount; ++l) if (layerAt(l).floatsOf) keepBuffer(layerAt(l).floatsOf - 1);
+}
+
+/** End of a program, until which these buffers live. */
+function endProgram(c: i32, d: i32): void {
+  emit(S_END, 0, 0, NONE, NONE, c, d);
 }
 
 /** Blocks of the trained layers: from here to the end of the job. The prefix, which comes before, may use their room. */
@@ -175,7 +179,7 @@ function emitValues(): void {
   if (isOutside())
     for (let i = 0; i < opCount(); ++i)
       if (isChosen(i)) emit(S_TAKE, i, 0, NONE, newSlice(opAt(i), true), blocks, NONE);
-  emit(S_END, 0, 0, NONE, NONE, NONE, NONE);
+  endProgram(NONE, NONE);
 }
 
 /** Address of the blocks of the trained layers, once buffers have their places. */
@@ -328,7 +332,9 @@ function emitBackward(i: i32): void {
     if (out.mask >= 0) emit(S_ACTIVATION, i, 1, out.mask, dy, NONE, NONE);
     else emit(S_ACTIVATION, i, 0, out.buffer, dy, NONE, NONE);
   }
-  if (isTarget(i) && !isFisher()) {
+  const trains = isTarget(i) && !isFisher();
+  const slope = trains && isDrawn() ? newBuffer(<u32>min<u64>(blockBytes(layerOf(op)), 0xfffffff0), true) : NONE;
+  if (trains) {
     const weights = layerOf(op).kind == WEIGHTS;
     if (weights) emit(S_WEIGHTS, i, 1, valueAt(op.input0).buffer, dy, newPart(op), newScratch(op, true));
     else emit(S_WEIGHTS, i, 0, NONE, dy, NONE, NONE);
@@ -352,6 +358,8 @@ function emitBackward(i: i32): void {
       newScratch(op, true),
     );
   }
+  // Only now: the way back leads through the weights that the way forward had.
+  if (slope >= 0) emit(S_UPDATE, i, 0, NONE, NONE, slope, NONE);
 }
 
 /** Hands the gradient of a sum on to input v: taken over, copied or added. */

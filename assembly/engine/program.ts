@@ -6,7 +6,7 @@
  *   jobStart | steps ... | persistent: gradients, optimiser state | activations ...
  *   while planning:      | buffers' table, live bytes a step      |
  */
-import { align16, jobStart } from './arena';
+import { align16, jobStart, layerOf } from './arena';
 import { isInt8, opAt, opCount } from './model';
 
 // Steps. Operands a, b, c, d are buffers; NONE is no buffer. Where weights are with the host, a step that reads them has
@@ -45,6 +45,9 @@ export const S_CLEAR: u8 = 16;
 /** Value `op` of 8 bits, in a, as floats into c. */
 export const S_DEQUANTISE: u8 = 17;
 
+/** Update of an operator's layer by its gradient, which is in c until then. */
+export const S_UPDATE: u8 = 18;
+
 @unmanaged
 export class Step {
   code: u8;
@@ -81,14 +84,14 @@ let difference: usize = 0;
 let ranking: usize = 0;
 
 /**
- * Bounds: of an operator, at most three steps forward with output, scratch and slice each, their masks, seven steps going
+ * Bounds: of an operator, at most three steps forward with output, scratch and slice each, their masks, eight steps going
  * back, and one that takes its values; four programs.
  */
 export function planningEnd(): usize {
   const n = <u32>opCount();
   // A value may cross the border in each of three programs.
   const crossings = isInt8() ? 3 * n + 3 : 0;
-  stepLimit = 17 * n + 32 + crossings;
+  stepLimit = 18 * n + 32 + crossings;
   bufferLimit = 18 * n + 32 + crossings;
   steps = jobStart();
   buffers = align16(steps + stepLimit * STEP_BYTES);
@@ -228,6 +231,7 @@ export function resolve(): void {
     s.b = address(s.b);
     s.c = address(s.c);
     s.d = address(s.d);
+    if (s.code == S_UPDATE) layerOf(opAt(s.op)).gradient = s.c;
   }
 }
 

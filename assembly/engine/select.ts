@@ -1,6 +1,7 @@
 /** The selector: scores by a criterion (equation 3 and its rivals), then layers and channels under both budgets. */
 import { hash32 } from '../kernels/random';
 import { dropValues, FROZEN, Layer, layerAt, WEIGHTS } from './arena';
+import { blockBytes, isDrawn } from './blocks';
 import { leastBudgets, planFits, planTraining } from './budget';
 import { control } from './control';
 import { checkSelection, readyToPlan } from './job';
@@ -139,6 +140,8 @@ function grow(layer: Layer, l: i32): bool {
     layer.kind = WEIGHTS;
     layer.count = count;
     planTraining();
+    // Of LOMO, no gradient takes more than half, so that a large layer does not keep those before it from being trained.
+    if (isDrawn() && blockBytes(layer) * 2 > c.memoryBudget) continue;
     if (planFits() && c.backwardMacs <= c.computeBudget) {
       choose(layer, l, count);
       return true;

@@ -42,26 +42,7 @@ function maximum(out: usize, x: usize, n: i32): void {
  * out: [outH][outW][C], x: [inH][inW][C]
  */
 export function maxpool_forward(out: usize, x: usize, g: Geometry): void {
-  const channels = g.inC;
-  const row = channels << 2;
-  const bottom = low(g);
-  const top = high(g);
-  for (let oy = 0; oy < g.outH; oy++) {
-    const y0 = oy * g.strideH - g.padTop;
-    const yEnd = min(y0 + g.kernelH, g.inH);
-    for (let ox = 0; ox < g.outW; ox++) {
-      const x0 = ox * g.strideW - g.padLeft;
-      const xEnd = min(x0 + g.kernelW, g.inW);
-      const xStart = max(x0, 0);
-      const yStart = max(y0, 0);
-      memory.copy(out, x + (yStart * g.inW + xStart) * row, row);
-      for (let iy = yStart; iy < yEnd; iy++) {
-        for (let ix = xStart; ix < xEnd; ix++) maximum(out, x + (iy * g.inW + ix) * row, channels);
-      }
-      scaleAndClip(out, 1, bottom, top, channels);
-      out += row;
-    }
-  }
+  maxima(out, x, 0, g);
 }
 
 /**
@@ -69,32 +50,49 @@ export function maxpool_forward(out: usize, x: usize, g: Geometry): void {
  * dx, x: [inH][inW][C], dy: [outH][outW][C]
  */
 export function maxpool_backward_input(dx: usize, dy: usize, x: usize, g: Geometry, accumulate: bool): void {
-  const row = g.inC << 2;
-  if (!accumulate) memory.fill(dx, 0, g.inH * g.inW * row);
+  if (!accumulate) memory.fill(dx, 0, (<usize>(g.inH * g.inW * g.inC)) << 2);
+  maxima(dy, x, dx, g);
+}
+
+/** The maximum of every window of x, into the small side or, with dx, the small side added to dx where it is. */
+function maxima(small: usize, x: usize, dx: usize, g: Geometry): void {
+  const channels = g.inC;
+  const row = channels << 2;
   for (let oy = 0; oy < g.outH; oy++) {
     const y0 = oy * g.strideH - g.padTop;
     const yEnd = min(y0 + g.kernelH, g.inH);
+    const yStart = max(y0, 0);
     for (let ox = 0; ox < g.outW; ox++) {
       const x0 = ox * g.strideW - g.padLeft;
       const xEnd = min(x0 + g.kernelW, g.inW);
-      const first = (max(y0, 0) * g.inW + max(x0, 0)) * row;
-      for (let c = 0; c < row; c += 4) {
-        let best = first + c;
-        let maximum = load<f32>(x + best);
-        for (let iy = max(y0, 0); iy < yEnd; iy++) {
-          let at = (iy * g.inW + max(x0, 0)) * row + c;
-          for (let ix = max(x0, 0); ix < xEnd; ix++) {
-            const value = load<f32>(x + at);
-            if (maximum < value) {
-              maximum = value;
-              best = at;
-            }
-            at += row;
-          }
+      const xStart = max(x0, 0);
+      const first = (yStart * g.inW + xStart) * row;
+      if (ASC_FEATURE_SIMD && !dx) {
+        memory.copy(small, x + first, row);
+        for (let iy = yStart; iy < yEnd; iy++) {
+          for (let ix = xStart; ix < xEnd; ix++) maximum(small, x + (iy * g.inW + ix) * row, channels);
         }
-        store<f32>(dx + best, load<f32>(dx + best) + load<f32>(dy + c));
+      } else {
+        for (let c = 0; c < row; c += 4) {
+          let best = first + c;
+          let most = load<f32>(x + best);
+          for (let iy = yStart; iy < yEnd; iy++) {
+            let at = (iy * g.inW + xStart) * row + c;
+            for (let ix = xStart; ix < xEnd; ix++) {
+              const value = load<f32>(x + at);
+              if (most < value) {
+                most = value;
+                best = at;
+              }
+              at += row;
+            }
+          }
+          if (dx) store<f32>(dx + best, load<f32>(dx + best) + load<f32>(small + c));
+          else store<f32>(small + c, most);
+        }
       }
-      dy += row;
+      if (!dx) scaleAndClip(small, 1, low(g), high(g), channels);
+      small += row;
     }
   }
 }

@@ -104,10 +104,9 @@ function add_combined(y: usize, u: f32, a: usize, v: f32, b: usize, n: i32): voi
 }
 
 /**
- * df = weight * dPrototypes[label]: the gradient of a support sample's features, through the mean of its class.
+ * df += weight * dPrototypes[label]: the gradient of a support sample's features, through the mean of its class.
  * df: [F], dPrototypes: [K][F]
  */
 export function prototype_backward_support(df: usize, dPrototypes: usize, label: i32, F: i32, weight: f32): void {
-  memory.fill(df, 0, (<usize>F) << 2);
   axpy(df, weight, dPrototypes + ((<usize>(label * F)) << 2), F);
 }

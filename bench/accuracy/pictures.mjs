@@ -10,7 +10,7 @@ const SHORT = {
   'tinytrain:compute=10%': '10%',
   'tinytrain:compute=30%': '30%',
 };
-const [blue, red, green, pink, orange, sky, black] = COLOURS;
+const [blue, red, green, pink, orange, sky, black, violet] = COLOURS;
 const COLOUR = {
   lastlayer: pink,
   biasonly: green,
@@ -18,6 +18,7 @@ const COLOUR = {
   sparseupdate: blue,
   tinytrain: red,
   'tinytrain:criterion=fisher': sky,
+  deeptrain: violet,
   fulltrain: black,
 };
 const X = {

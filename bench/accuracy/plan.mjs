@@ -20,6 +20,7 @@ const LADDER = {
   fulltrain: [3e-4, 1e-4, 1e-3, 6e-4],
   tinytrain: [2e-2, 6e-3, 6e-2, 2e-1],
   'tinytrain:criterion=fisher': [2e-2, 6e-3, 6e-2, 2e-1],
+  deeptrain: [8e-5, 4e-5, 1.2e-4, 1.6e-4],
 };
 
 /** Trials of a method, in the order in which they are made: which rate of its ladder, and how many iterations. */
@@ -41,6 +42,7 @@ export const METHODS = [
   'sparseupdate',
   'tinytrain',
   'tinytrain:criterion=fisher',
+  'deeptrain',
   'fulltrain',
 ];
 /** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */

@@ -3,6 +3,7 @@
 //
 //   npm run bench:accuracy -- [--networks a,b] [--sampling 5way5shot,meta-dataset] [--tasks 50] [--workers 1]
 //   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each
+//   npm run bench:accuracy -- --rows deeptrain       only these rows of the table; with --tune too
 //   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
 //
 // TINYTRAIN_DATA names the folder of models/ and data/; a network may be a .ttm or .onnx file too. Every single result is kept
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { draw } from './draw.mjs';
-import { DOMAINS, MAX_TRIALS, NETWORKS, SAMPLINGS, TUNED_SAMPLING } from './plan.mjs';
+import { DOMAINS, MAX_TRIALS, NETWORKS, ROWS, SAMPLINGS, TUNED_SAMPLING } from './plan.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -22,6 +23,7 @@ const { values: args } = parseArgs({
     tasks: { type: 'string', default: '50' },
     workers: { type: 'string', default: '1' },
     trials: { type: 'string', default: '4' },
+    rows: { type: 'string' },
     results: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy/', import.meta.url)) },
     page: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy.md', import.meta.url)) },
     tune: { type: 'boolean', default: false },
@@ -35,7 +37,7 @@ function fail(message) {
 }
 
 const listed = (name, allowed) => {
-  const values = args[name].split(',');
+  const values = args[name]?.split(',') ?? allowed;
   const wrong = values.find((value) => !allowed.includes(value));
   if (wrong !== undefined) fail(`--${name} must name some of ${allowed.join(', ')}, got '${wrong}'`);
   return values;
@@ -51,6 +53,7 @@ const unknown = networks.find((network) => !NETWORKS.includes(network) && !exist
 if (unknown !== undefined)
   fail(`--networks must name some of ${NETWORKS.join(', ')}, or model files, got '${unknown}'`);
 const samplings = listed('sampling', Object.keys(SAMPLINGS));
+const rows = listed('rows', ROWS);
 const [tasks, workers, trials] = [count('tasks', 10000), count('workers', 1024), count('trials', MAX_TRIALS)];
 
 if (!args.draw) {
@@ -66,9 +69,9 @@ if (!args.draw) {
   for (const sampling of args.tune ? [TUNED_SAMPLING] : samplings) {
     for (const network of networks) benches.push(await Bench.open({ root, results: args.results, network, sampling }));
   }
-  if (args.tune) for (const bench of benches) await bench.tune(trials, workers);
+  if (args.tune) for (const bench of benches) await bench.tune(trials, workers, rows);
   else {
-    for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers);
+    for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers, rows);
   }
 }
 draw(args.results, args.page);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { addAdapters } from '../../dist/adapters.js';
 import { parseMethods } from '../../dist/cli/methods.js';
 import { chooseSelection } from '../../dist/cli/selection.js';
-import { DEFAULTS, TRAINING } from '../../dist/defaults.js';
+import { criterionOf, DEFAULTS, TRAINING } from '../../dist/defaults.js';
 import { layersOf } from '../../dist/model/model.js';
 import { readModel } from '../../dist/model/read.js';
 import { writeModel } from '../../dist/model/write.js';
@@ -35,8 +35,9 @@ async function staticSelection(tt, root) {
 
 /** A method of `parseMethods` with every setting that its results depend on, or nothing where the network has no selection. */
 async function complete({ label, options, selectionFile }, tt, statically) {
-  const { memory, compute, criterion, temperature, augment, variants, iterations } = DEFAULTS;
+  const { memory, compute, temperature, augment, variants, iterations } = DEFAULTS;
   const { optimizer } = TRAINING[options.method];
+  const criterion = criterionOf(options.method);
   const common = { memory, compute, criterion, temperature, augment, variants, iterations, optimizer };
   let selection;
   if (selectionFile === 'static') selection = statically;
@@ -106,20 +107,20 @@ export class Bench {
     return methods.filter((method) => this.indices.has(labelOf(method, 0)));
   }
 
-  /** Tries the first `trials` settings of every method on the first tasks of every domain. */
-  async tune(trials, workers) {
+  /** Tries the first `trials` settings of the methods among some rows on the first tasks of every domain. */
+  async tune(trials, workers, rows) {
     for (let task = 0; task < TUNING_TASKS; task++) {
-      const labels = this.#has(TUNED).flatMap((method) => {
+      const labels = this.#has(TUNED.filter((method) => rows.includes(method))).flatMap((method) => {
         return Array.from({ length: trials }, (_, trial) => labelOf(method, trial));
       });
       await this.#run(task, () => labels, workers);
     }
   }
 
-  /** One task of every domain, with every row of the table, in the settings chosen by the other domains. */
-  async round(task, workers) {
+  /** One task of every domain, with some rows of the table, in the settings chosen by the other domains. */
+  async round(task, workers, only) {
     const tuning = Tuning.of(this.results, this.folder, this.network, this.sampling);
-    const rows = rowsOfTask(task, this.network);
+    const rows = rowsOfTask(task, this.network).filter((row) => only.includes(row));
     await this.#run(task, (domain) => rows.map((row) => labelOf(row, tuning.choose(row, domain))), workers);
   }
 

@@ -16,8 +16,9 @@ const METHOD_NAMES = {
   fulltrain: 'FULLTRAIN',
   biasonly: 'BIASONLY',
   none: 'NONE',
+  deeptrain: 'DEEPTRAIN',
 };
-const OPTIMIZERS = { sgd: 'TT_SGD', momentum: 'TT_MOMENTUM', adam: 'TT_ADAM' };
+const OPTIMIZERS = { sgd: 'TT_SGD', momentum: 'TT_MOMENTUM', adam: 'TT_ADAM', lomo: 'TT_LOMO' };
 
 /**
  * What the images are made with: size, mean and standard deviation of a model. They are read without a look at the rest of

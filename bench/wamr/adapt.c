@@ -15,14 +15,14 @@ enum { PATCH_HEADER = 64, PATCH_WAYS = 24, PATCH_NAMES_OFFSET = 44, PATCH_NAMES_
 
 const struct tt_training tt_training[TT_METHODS] = {
     [TT_TINYTRAIN] = { TT_MOMENTUM, 2e-2f }, [TT_LASTLAYER] = { TT_ADAM, 1e-2f }, [TT_FULLTRAIN] = { TT_ADAM, 3e-4f },
-    [TT_BIASONLY] = { TT_ADAM, 1e-3f },      [TT_NONE] = { TT_MOMENTUM, 3e-3f },
+    [TT_BIASONLY] = { TT_ADAM, 1e-3f },      [TT_NONE] = { TT_MOMENTUM, 3e-3f },     [TT_DEEPTRAIN] = { TT_LOMO, 8e-5f },
 };
 
 struct tt_options tt_defaults(void)
 {
     return (struct tt_options){
         .method = TT_TINYTRAIN,
-        .criterion = TT_CRITERION_TINYTRAIN,
+        .criterion = -1,
         .augment = TT_AUGMENT_AUTO,
         .optimizer = -1,
         .temperature = 10,
@@ -77,6 +77,30 @@ static int32_t select_method(struct tt_engine *engine, enum tt_method method)
     return status;
 }
 
+/* True for a method that looks at the samples and chooses inside the budgets. */
+static bool is_dynamic(enum tt_method method)
+{
+    return method == TT_TINYTRAIN || method == TT_DEEPTRAIN;
+}
+
+static bool draws_samples(const struct tt_engine *engine)
+{
+    return engine->control->optimizer == TT_LOMO;
+}
+
+/* Scores by which the last layers are tried first. */
+static int32_t score_depth(struct tt_engine *engine)
+{
+    for (int32_t i = 0; i < engine->control->layer_count; i++) {
+        struct tt_layer *layer = tt_layer(engine, i);
+        if (!layer)
+            return TT_ADDRESS;
+        if (layer->inspected)
+            layer->score = (float)i;
+    }
+    return TT_DONE;
+}
+
 /* Writes the options into the control block. The budget of compute may be a share of what the engine computes. */
 static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
 {
@@ -87,14 +111,20 @@ static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
     c->temperature = o->temperature;
     c->seed = o->seed;
     c->variants = o->variants;
-    c->criterion = (int32_t)o->criterion;
+    int32_t usual = o->method == TT_DEEPTRAIN ? TT_CRITERION_DEPTH : TT_CRITERION_TINYTRAIN;
+    c->criterion = o->criterion < 0 ? usual : o->criterion;
+    c->draws = c->samples;
     c->augment = o->augment == TT_AUGMENT_NONE ? 0u : AUGMENT_ON;
-    c->memory_budget = o->method == TT_TINYTRAIN ? o->memory : UINT32_MAX;
+    c->memory_budget = is_dynamic(o->method) ? o->memory : UINT32_MAX;
     /* Nothing is selected yet, and the cost of nothing comes with the MACs of everything. */
     int32_t status = tt_call(engine, TT_COST, NULL);
-    if (!status)
-        engine->control->compute_budget = o->share > 0 ? floor(o->share * engine->control->full_macs) : o->macs;
-    return status;
+    if (status)
+        return status;
+    engine->control->compute_budget = o->share > 0 ? floor(o->share * engine->control->full_macs) : o->macs;
+    /* Drawn samples may use up what the ways back of all pseudo-queries and support samples would. */
+    if (draws_samples(engine))
+        engine->control->compute_budget *= 2 * engine->control->samples;
+    return TT_DONE;
 }
 
 int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct tt_options *options, const struct tt_task *task)
@@ -107,7 +137,7 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
         status = configure(engine, options);
     }
     /* Whether the budgets allow anything is known before anything runs. */
-    if (!status && options->method == TT_TINYTRAIN)
+    if (!status && is_dynamic(options->method))
         status = tt_begin(engine, TT_JOB_FISHER);
     bool flip = options->method != TT_NONE && options->augment == TT_AUGMENT_AUTO;
     if (!status && flip) {
@@ -119,12 +149,17 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
         return status;
     if (flip)
         engine->control->augment |= AUGMENT_FLIP;
-    if (options->method == TT_TINYTRAIN) {
+    if (is_dynamic(options->method)) {
         status = job(engine, TT_JOB_FISHER);
         if (!status)
             status = tt_call(engine, TT_SCORE, NULL);
+        if (!status && engine->control->criterion == TT_CRITERION_DEPTH)
+            status = score_depth(engine);
         if (!status)
             status = tt_call(engine, TT_SELECT, NULL);
+        struct tt_control *c = engine->control;
+        if (!status && draws_samples(engine))
+            c->draws = (int32_t)fmin(c->samples, floor(c->compute_budget / c->backward_macs));
     } else
         status = select_method(engine, options->method);
     return status ? status : tt_patch_fits(engine, task->name_bytes);

@@ -7,9 +7,10 @@
 
 #include "tinytrain_host.h"
 
-enum tt_method { TT_TINYTRAIN, TT_LASTLAYER, TT_FULLTRAIN, TT_BIASONLY, TT_NONE, TT_METHODS };
-enum tt_criterion { TT_CRITERION_TINYTRAIN, TT_CRITERION_FISHER, TT_CRITERION_L2, TT_CRITERION_RANDOM };
-enum tt_optimizer { TT_SGD, TT_MOMENTUM, TT_ADAM };
+enum tt_method { TT_TINYTRAIN, TT_LASTLAYER, TT_FULLTRAIN, TT_BIASONLY, TT_NONE, TT_DEEPTRAIN, TT_METHODS };
+/* DEPTH: the last layer first; the host writes these scores itself. */
+enum tt_criterion { TT_CRITERION_TINYTRAIN, TT_CRITERION_FISHER, TT_CRITERION_L2, TT_CRITERION_RANDOM, TT_CRITERION_DEPTH };
+enum tt_optimizer { TT_SGD, TT_MOMENTUM, TT_ADAM, TT_LOMO };
 enum tt_augment { TT_AUGMENT_AUTO, TT_AUGMENT_NONE, TT_AUGMENT_NOFLIP };
 
 /* The optimiser and learning rate of a method; those of src/defaults.ts. */
@@ -22,7 +23,7 @@ extern const struct tt_training tt_training[TT_METHODS];
 /* Options of an adaptation; tt_defaults gives all of them their default. */
 struct tt_options {
     enum tt_method method;
-    enum tt_criterion criterion;
+    int32_t criterion; /* enum tt_criterion; -1: that of the method */
     enum tt_augment augment;
     int32_t optimizer; /* enum tt_optimizer; -1: that of the method */
     float lr;          /* 0: that of the method */
@@ -49,7 +50,8 @@ struct tt_options tt_defaults(void);
  * Opens the model of `model_bytes` bytes, declares the task and selects what the method trains: checks that mirrored
  * samples keep their class (where the options leave that open), runs the Fisher pass, scores and selects. Then makes
  * sure that there is room for the patch, as it is better to find out before training. The budget in MACs and whether
- * pseudo-queries are mirrored are in the control block afterwards (compute_budget, augment).
+ * pseudo-queries are mirrored are in the control block afterwards (compute_budget, augment); with LOMO the budget is that of
+ * an iteration, and `draws` says how many samples it draws.
  */
 int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct tt_options *options, const struct tt_task *task);
 

@@ -70,6 +70,7 @@ struct tt_control {
     uint32_t static_bytes, plan_low, plan_high, checksum, inference_bytes, least_ram, free_pointer, name_bytes, step_code;
     int32_t step_operator;
     uint32_t io_offset;
+    int32_t shard, shards, queries, draws;
 };
 _Static_assert(offsetof(struct tt_control, compute_budget) == 48, "control block");
 _Static_assert(offsetof(struct tt_control, backward_macs) == 104, "control block");
@@ -77,6 +78,7 @@ _Static_assert(offsetof(struct tt_control, least_macs) == 136, "control block");
 _Static_assert(offsetof(struct tt_control, ram_budget) == 184, "control block");
 _Static_assert(offsetof(struct tt_control, name_bytes) == 224, "control block");
 _Static_assert(offsetof(struct tt_control, io_offset) == 236, "control block");
+_Static_assert(offsetof(struct tt_control, draws) == 252, "control block");
 
 /* A layer in the engine's table (assembly/engine/arena.ts). */
 struct tt_layer {
@@ -85,9 +87,10 @@ struct tt_layer {
     float fisher, score;
     int32_t inspected;
     uint32_t gradient, values;
-    int32_t floats, reserved;
+    int32_t floats, floats_of;
+    uint32_t states;
 };
-_Static_assert(sizeof(struct tt_layer) == 48, "layer record");
+_Static_assert(sizeof(struct tt_layer) == 52, "layer record");
 
 /*
  * What the engine needs of its caller. Each function answers TT_DONE, or a status below zero (TT_HOST_DATA, or one of the

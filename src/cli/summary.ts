@@ -1,5 +1,7 @@
+import { criterionOf } from '../defaults.js';
 import { bytes, count, duration } from '../format.js';
-import type { AdaptReport, SelectReport } from '../types.js';
+import { DYNAMIC } from '../options.js';
+import type { AdaptReport, Method, SelectReport } from '../types.js';
 import { figure, percent, table } from './format.js';
 
 const LABEL = 10;
@@ -31,9 +33,10 @@ export function chosenTable(report: SelectReport): string {
 function budgets(report: SelectReport): string {
   const { memory, macs, method } = report;
   // The limits bind only what selects by them.
-  const bound = method === 'tinytrain';
+  const bound = DYNAMIC.includes(method);
   const share = `${percent(macs.backward / macs.fullBackward)} of a full backward pass`;
   const limits = report.budgets;
+  const drawn = report.draws === null ? '' : `; ${report.draws} samples drawn an iteration, ${count(macs.draw)} each`;
   return (
     line(
       'memory',
@@ -41,7 +44,7 @@ function budgets(report: SelectReport): string {
     ) +
     line(
       'compute',
-      `${count(macs.backward)}${bound ? ` of ${count(limits.backwardMacs)}` : ''} MACs backward a sample, ${share}; ${count(macs.forward)} forward`,
+      `${count(macs.backward)}${bound ? ` of ${count(limits.backwardMacs)}` : ''} MACs backward a sample, ${share}; ${count(macs.forward)} forward${drawn}`,
     )
   );
 }
@@ -52,7 +55,10 @@ function head(report: SelectReport): string {
   const channels = chosen.reduce((sum, layer) => sum + layer.selected.length, 0);
   const pseudo =
     [augment.crop && 'crops', augment.flip && 'flips'].filter(Boolean).join(' and ') || 'the samples themselves';
-  const by = method === 'tinytrain' && criterion !== 'tinytrain' ? `${method}, criterion ${criterion}` : method;
+  const by =
+    DYNAMIC.includes(method) && criterion !== criterionOf(method as Method)
+      ? `${method}, criterion ${criterion}`
+      : method;
   return (
     modelLine(report.model) +
     line('task', `${task.ways} classes, ${task.samples} samples`) +

@@ -1,4 +1,5 @@
 import { bytes, count, digits, duration } from '../format.js';
+import { DYNAMIC } from '../options.js';
 import type { AdaptReport } from '../types.js';
 import { budgetBar, lossCurve } from './charts.js';
 import { classSection } from './classes.js';
@@ -32,7 +33,7 @@ ${entry('patch', bytes(patch.bytes), `weights of the model ${bytes(4 * report.mo
 
 function budgets(report: AdaptReport): string {
   const { memory, macs, budgets: limits, method } = report;
-  const binds = method === 'tinytrain';
+  const binds = DYNAMIC.includes(method);
   const share = (100 * macs.backward) / macs.fullBackward;
   const full = `${digits(share)}% of the full backward pass, ${count(macs.fullBackward)}`;
   return `${budgetBar({
@@ -54,7 +55,7 @@ ${budgetBar({
 }
 
 function why({ method, criterion }: AdaptReport): string {
-  if (method !== 'tinytrain') return `Method ${method} does not weigh the layers. `;
+  if (!DYNAMIC.includes(method)) return `Method ${method} does not weigh the layers. `;
   if (criterion !== 'tinytrain') return 'Layers were tried in the order of falling score. ';
   return `A layer is worth training where its Fisher potential is high for what it costs. Layers were tried in the order of
 falling score; one with a high score stays frozen where the whole plan, with the way gradients must travel to it, would

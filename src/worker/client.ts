@@ -146,7 +146,7 @@ export class TinyTrain {
   ): Promise<T> {
     if (typeof checkOptions(options).criterion === 'function') {
       throw new TinyTrainError(
-        'a criterion of your own cannot run in the worker: name one (tinytrain, fisher, l2, random), or import tinytrain instead of tinytrain/worker',
+        'a criterion of your own cannot run in the worker: name one (tinytrain, fisher, l2, random, depth), or import tinytrain instead of tinytrain/worker',
       );
     }
     const { signal, onProgress, transfer, ...plain } = options;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileBinary } from '../../src/binary.js';
-import { ControlBlock } from '../../src/control.js';
+import { ControlBlock, LAYER_BYTES } from '../../src/control.js';
 import { crc32 } from '../../src/crc32.js';
 import { writeModel } from '../../src/model/write.js';
 import { everyOperator, Network, support } from './networks.js';
@@ -184,7 +184,7 @@ for (const binary of BINARIES) {
       new Uint16Array(memory.buffer, control.get('labelsPointer'), 2).set([0, 1]);
       const view = new DataView(memory.buffer);
       for (let l = 0; l < 4096; l++) {
-        const at = control.get('layersPointer') + 48 * l;
+        const at = control.get('layersPointer') + LAYER_BYTES * l;
         view.setInt32(at + 4, 2, true);
         view.setInt32(at + 8, 512, true);
         const list = view.getUint32(at + 12, true);

@@ -15,6 +15,7 @@ const OPTIONS: [string, AdaptOptions][] = [
   ['tinytrain', { memory: '20KB', compute: 0.5 }],
   ['a random criterion', { memory: '20KB', compute: 0.5, criterion: 'random' }],
   ['fulltrain', { method: 'fulltrain' }],
+  ['deeptrain', { method: 'deeptrain', memory: '20KB', lr: 1e-3 }],
   ['the last layer, kept prefix', { method: 'lastlayer', variants: 3 }],
   ['nothing augmented', { method: 'fulltrain', augment: 'none' }],
 ];

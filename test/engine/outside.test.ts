@@ -55,6 +55,8 @@ for (const binary of BINARIES) {
         { selection: some as Job['selection'], optimizer: 'momentum', augment: 3 },
         { selection: everyLayer(model, layers.length >> 1), optimizer: 'sgd', variants: 3, augment: 1 },
         { selection: everyLayer(model), memoryBudget: 1 },
+        { selection: everyLayer(model), optimizer: 'lomo', draws: 5, augment: 3 },
+        { selection: some as Job['selection'], optimizer: 'lomo', draws: 3, variants: 2, augment: 1, memoryBudget: 1 },
       ];
       for (const job of jobs) {
         const inside = await train(binary, model, job, false);

@@ -54,6 +54,14 @@ for (const binary of ALL) {
           expect(blocks.bytes).toBeLessThan(whole.bytes);
           expect(blocks.patch.equals(whole.patch)).toBe(true);
           expect(blocks.loss).toEqual(whole.loss);
+          const lomo = { selection, augment, optimizer: 'lomo', draws: 6 } as const;
+          const [kept, again] = [
+            await train(binary, model, lomo),
+            await train(binary, model, { ...lomo, memoryBudget: 1 }),
+          ];
+          expect(again.patch.equals(kept.patch)).toBe(true);
+          // No gradient outlives its layer, and there is hardly a state.
+          expect(kept.bytes).toBeLessThan(whole.bytes);
         }
       }
     });

@@ -3,7 +3,7 @@ import type { Sample } from '../../src/types.js';
 import { forward } from '../reference/forward.js';
 
 /** Cross-entropy of one sample over temperature times its cosines with the prototypes. */
-function crossEntropy(
+export function crossEntropy(
   f: Float64Array,
   prototypes: readonly Float64Array[],
   label: number,

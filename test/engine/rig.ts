@@ -11,7 +11,7 @@ export const BINARIES = ['scalar', 'simd'] as const;
 /** Those and the relaxed one, which gives the same on one machine. */
 export const ALL = [...BINARIES, 'relaxed'] as const;
 
-const OPTIMIZER = { sgd: 0, momentum: 1, adam: 2 } as const;
+const OPTIMIZER = { sgd: 0, momentum: 1, adam: 2, lomo: 3 } as const;
 
 export interface Job {
   /** Layers by index; a layer that is not named is frozen. */
@@ -22,6 +22,7 @@ export interface Job {
   augment?: number;
   variants?: number;
   seed?: number;
+  draws?: number;
   memoryBudget?: number;
   computeBudget?: number;
 }
@@ -67,6 +68,7 @@ export class Rig {
     control.set('iterations', job.iterations ?? 3);
     control.set('optimizer', OPTIMIZER[job.optimizer ?? 'momentum']);
     control.set('lr', job.lr ?? 0.01);
+    control.set('draws', job.draws ?? 0);
     control.set('temperature', 10);
     control.set('augment', job.augment ?? 0);
     control.set('variants', job.variants ?? 0);

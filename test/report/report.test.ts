@@ -40,7 +40,7 @@ describe('the page', () => {
       loss: [],
       memory: { backwardBytes: 0, peakBytes: 1 },
     };
-    const none = renderReport({ ...bare, macs: { forward: 1, backward: 0, fullBackward: 10 } });
+    const none = renderReport({ ...bare, macs: { forward: 1, backward: 0, fullBackward: 10, draw: 0, adaptation: 0 } });
     expect(none).not.toMatch(/NaN|Infinity|undefined|null/);
     expect(none).not.toContain('<h2>Loss');
   });

@@ -22,13 +22,13 @@ static const char USAGE[] =
     "adapted model or with a saved patch. DIR has one folder a class, with one file of raw float32 (NHWC,\n"
     "preprocessed, little-endian) a sample: *.f32. The model's weights stay outside WebAssembly's memory.\n"
     "\n"
-    "  --method tinytrain|lastlayer|fulltrain|biasonly|none   (tinytrain)\n"
-    "  --criterion tinytrain|fisher|random                    (tinytrain)\n"
+    "  --method tinytrain|deeptrain|lastlayer|fulltrain|biasonly|none   (tinytrain)\n"
+    "  --criterion tinytrain|fisher|random|depth              (that of the method)\n"
     "  --memory BYTES         budget of backward memory; 256KB, 1MB are understood   (1MB)\n"
     "  --compute MACS         budget of a backward pass: MACs, or a share such as 15%   (15%)\n"
     "  --ram BYTES            limit of WebAssembly's memory, which then has exactly so many bytes   (none)\n"
     "  --iterations N         (40)\n"
-    "  --optimizer adam|momentum|sgd   (that of the method)\n"
+    "  --optimizer adam|momentum|sgd|lomo   (that of the method)\n"
     "  --lr X                 (that of the method)\n"
     "  --temperature X        (10)\n"
     "  --augment auto|none|noflip   (auto)\n"
@@ -38,9 +38,9 @@ static const char USAGE[] =
     "  -o FILE                the patch\n"
     "  --json                 the report as JSON\n";
 
-const char *const METHODS[] = { "tinytrain", "lastlayer", "fulltrain", "biasonly", "none", NULL };
-static const char *const CRITERIA[] = { "tinytrain", "fisher", "l2", "random", NULL };
-const char *const OPTIMIZERS[] = { "sgd", "momentum", "adam", NULL };
+const char *const METHODS[] = { "tinytrain", "lastlayer", "fulltrain", "biasonly", "none", "deeptrain", NULL };
+static const char *const CRITERIA[] = { "tinytrain", "fisher", "l2", "random", "depth", NULL };
+const char *const OPTIMIZERS[] = { "sgd", "momentum", "adam", "lomo", NULL };
 static const char *const AUGMENTS[] = { "auto", "none", "noflip", NULL };
 
 enum { WASM = 1, MODEL, SUPPORT, PATCH, QUERIES, METHOD, CRITERION, MEMORY, COMPUTE, RAM, ITERATIONS, OPTIMIZER, LR, TEMPERATURE,
@@ -151,7 +151,7 @@ static void set(struct arguments *a, int which, const char *name, const char *va
     case OUT: a->out = value; break;
     case METHOD: o->method = (enum tt_method)one_of(name, value, METHODS); break;
     case CRITERION:
-        o->criterion = (enum tt_criterion)one_of(name, value, CRITERIA);
+        o->criterion = one_of(name, value, CRITERIA);
         if (o->criterion == TT_CRITERION_L2)
             refuse("--criterion l2 reads all weights, and here they are outside of the memory: choose another one");
         break;

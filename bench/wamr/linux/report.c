@@ -39,7 +39,7 @@ static void json_training(struct tt_engine *engine, const struct arguments *a, c
     printf(" \"method\": \"%s\", \"ways\": %" PRId32 ", \"samples\": %" PRId32 ",\n", METHODS[a->options.method],
            support->ways, support->count);
     printf(" \"budgets\": {\"memoryBytes\": %" PRIu32 ", \"backwardMacs\": %.0f, \"ramBytes\": %" PRIu32 "},\n",
-           a->options.memory, c->compute_budget, a->ram);
+           a->options.memory, c->compute_budget / (c->optimizer == TT_LOMO ? 2 * c->samples : 1), a->ram);
     printf(" \"iterations\": %" PRId32 ", \"variants\": %" PRId32 ", \"optimizer\": \"%s\", \"lr\": %.9g, \"temperature\": %.9g,\n",
            c->iterations, c->variants, OPTIMIZERS[c->optimizer], (double)c->lr, (double)c->temperature);
     printf(" \"macs\": {\"backward\": %.0f},\n \"augment\": {\"flip\": %s, \"crop\": %s},\n", c->backward_macs,

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
+import { criterionOf } from '../../defaults.js';
 import { sampleEpisode } from '../../episodes.js';
 import { bytes, count, duration } from '../../format.js';
 import { type DataSet, openData } from '../../node/data.js';
@@ -100,7 +101,8 @@ async function run(context: Context, args: EvaluateArgs): Promise<void> {
   const methods: MethodSpec[] = [];
   for (const [i, { label, options }] of args.methods.entries()) {
     const selection = await chooseSelection(options.method!, given[i], session, context.root);
-    const common = { memory, compute, ram, criterion, temperature, augment, iterations, variants };
+    const own = criterion ?? criterionOf(options.method);
+    const common = { memory, compute, ram, criterion: own, temperature, augment, iterations, variants };
     methods.push({ label, options: { ...common, ...options, ...(selection && { selection }) } });
   }
   const config: EvaluateConfig = {

@@ -12,6 +12,9 @@ import { type Context, checkInterrupt, printJson } from '../context.js';
 import { aboutModel, modelOptions as loadOptions, type ModelArgs } from '../load.js';
 import { metatrainProgress, metatrainReport, metatrainSummary } from '../metatrain-report.js';
 
+/** It has the gradients of all weights at a time, and averages episodes: drawn samples have no place there. */
+const META_OPTIMIZERS = OPTIMIZERS.filter((name) => name !== 'lomo');
+
 interface MetatrainArgs extends ModelArgs, MetatrainSettings {
   data: string[];
   output: string;
@@ -156,7 +159,7 @@ export function registerMetatrain(program: Command, context: Context): void {
       wholeNumber('patience', 0),
       10,
     )
-    .addOption(new Option('--optimizer <name>', 'of all weights').choices(OPTIMIZERS).default('adam'))
+    .addOption(new Option('--optimizer <name>', 'of all weights').choices(META_OPTIMIZERS).default('adam'))
     .option('--lr <x>', 'highest learning rate', positiveNumber('lr'), 1e-4)
     .addOption(shown('--warmup <share>', 'of the steps, in which the rate rises', parseWarmup, '5%'))
     .option('--weight-decay <x>', 'share of rate times weight that a step takes off', below('weight-decay', 1), 1e-4)
