@@ -91,7 +91,8 @@ export class TinyTrain {
         return { index, name, op, params, macs, ...figures, selected, trains: chosen ? trains : 'nothing' };
       }),
       memory: { backwardBytes: none ? 0 : 3000, peakBytes: 9000 },
-      macs: { forward: model.macs, backward: none ? 0 : 400, fullBackward: 3000 },
+      macs: { forward: model.macs, backward: none ? 0 : 400, fullBackward: 3000, draw: none ? 0 : 400, adaptation: 0 },
+      draws: null,
       augment: { flip: false, crop: options.augment !== 'none' },
       binary: 'scalar',
     };
