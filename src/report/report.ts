@@ -35,7 +35,8 @@ function budgets(report: AdaptReport): string {
   const { memory, macs, budgets: limits, method } = report;
   const binds = DYNAMIC.includes(method);
   const share = (100 * macs.backward) / macs.fullBackward;
-  const full = `${digits(share)}% of the full backward pass, ${count(macs.fullBackward)}`;
+  const drawn = report.draws === null ? '' : `; ${report.draws} samples drawn an iteration, ${count(macs.draw)} each`;
+  const full = `${digits(share)}% of the full backward pass, ${count(macs.fullBackward)}${drawn}`;
   return `${budgetBar({
     label: 'Memory of the backward pass',
     used: memory.backwardBytes,

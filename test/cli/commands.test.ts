@@ -66,6 +66,11 @@ describe('adapt', () => {
       "
     `);
   });
+  it('says how many samples an iteration draws', async () => {
+    const { out } = await run('adapt', '--support', support, '--method', 'deeptrain', '--criterion', 'depth');
+    expect(out).toContain('method    deeptrain, seed 0');
+    expect(out).toContain('; 9 samples drawn an iteration, 400 each\n');
+  });
   it('writes patch, report and selection', async () => {
     mkdirSync(at('out'));
     const files = ['--save', at('out/p.ttd'), '--report', at('out/r.html'), '--save-selection', at('out/s.json')];

@@ -44,6 +44,11 @@ describe('the page', () => {
     expect(none).not.toMatch(/NaN|Infinity|undefined|null/);
     expect(none).not.toContain('<h2>Loss');
   });
+  it('says how many samples an iteration draws', () => {
+    const macs = { forward: 1, backward: 5, fullBackward: 10, draw: 35_900_000, adaptation: 1 };
+    expect(renderReport(report)).not.toContain('drawn');
+    expect(renderReport({ ...report, draws: 8, macs })).toContain('; 8 samples drawn an iteration, 35.9 M each');
+  });
   it('lists pairs where a matrix would be too large', () => {
     const classes = Array.from({ length: 20 }, (_, i) => `class ${i}`);
     const cosines = classes.map((_, i) => classes.map((_, j) => (i === j ? 1 : (i + j) / 40)));
