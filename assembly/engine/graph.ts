@@ -2,7 +2,6 @@
  * What a plan must know of each value of the graph: who uses it, whether a gradient must reach it, what has to be kept
  * of it for the way back. Value 0 is the image, value i + 1 the output of operator i.
  */
-
 import { FROZEN, layerOf, WEIGHTS } from './arena';
 import { control } from './control';
 import { ADD, MAXPOOL, macs, Op, opAt, opCount } from './model';
