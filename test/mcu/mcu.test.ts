@@ -52,6 +52,13 @@ function suite(): void {
     expect(result).toMatchObject({ status: 0, exit: 0, sha256, right });
   });
 
+  it.each(BOARDS.slice(0, 2))('%o makes the patch of Node by drawn samples', async (host) => {
+    const drawn = { ...job, options: { method: 'deeptrain', iterations: 2, lr: 1e-3 } as const };
+    const { sha256, right, peakBytes } = await runNode(drawn);
+    const result = await runJob({ ...drawn, peak: peakBytes, store: STORE, ...host });
+    expect(result).toMatchObject({ status: 0, exit: 0, sha256, right });
+  });
+
   it('counts instructions, the same in every run, and more of them for more iterations', async () => {
     const once = await board({ engine: 'wasm2c' });
     const again = await board({ engine: 'wasm2c', options: { ...job.options, iterations: 3 } });
