@@ -24,6 +24,7 @@ const config = JSON.parse(readFileSync(new URL('asconfig.json', root), 'utf8'));
 for (const target of process.argv.length > 2 ? process.argv.slice(2) : TARGETS) {
   const out = config.targets[target].outFile;
   const entry = target.startsWith('kernels') ? [KERNELS] : target.startsWith('probe') ? [PROBE] : config.entries;
+  // asc does little (optimizeLevel 1): wasm-opt does more, and from level 2 on asc begins static memory at 1,024 bytes.
   // A configuration's entries would be compiled too, whatever the target: its options alone are passed.
   run('asc', [...entry, '--config', 'none', ...flags({ ...config.options, ...config.targets[target] })]);
   if (target !== 'debug') {

@@ -115,7 +115,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     memory: { backwardBytes: control.get('backwardBytes'), peakBytes: control.get('peakBytes') },
     macs: {
       forward: macs,
-      backward: spent / passes,
+      backward: drawn ? spent / passes : draw,
       fullBackward: loaded.fullMacs,
       draw,
       adaptation: spent * options.iterations,

@@ -141,7 +141,7 @@ export interface SelectReport {
   layers: LayerReport[];
   memory: { backwardBytes: number; peakBytes: number };
   /**
-   * `backward` is of one sample's way back; with `lomo`, where an iteration draws samples, it is the mean over as many ways
+   * Multiply-accumulates. `backward` is of one sample's way back; with `lomo`, where an iteration draws samples, it is the mean over as many ways
    * back as an iteration of the other optimisers has: one of each pseudo-query and one of each support sample. `draw` is of
    * one way back that ran, `adaptation` of all iterations.
    */

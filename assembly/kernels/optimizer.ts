@@ -1,8 +1,8 @@
 /**
- * Optimisers over rows of selected channels, as one loop: what they differ in is a few lines of it, and bytes count. Element t of row j lies at w + channel[j] * rowStride + t * elementStride
- * (bytes): a layer's weights stay in the model's layout, whichever dimension the channel is. Gradient and state are
- * contiguous, [n][rowLength]. `channels` is a rising u16 list, or 0 for rows 0 to n - 1. Each clears the gradient,
- * ready for the next iteration.
+ * Optimisers over rows of selected channels, in one loop: they differ in a few lines of it, and bytes count. Element t of
+ * row j lies at w + channel[j] * rowStride + t * elementStride (bytes): a layer's weights stay in the model's layout,
+ * whichever dimension the channel is. Gradient and state are contiguous, [n][rowLength]. `channels` is a rising u16 list,
+ * or 0 for rows 0 to n - 1. Each clears the gradient, ready for the next iteration.
  */
 import { dot, Lanes } from './math';
 
@@ -12,6 +12,7 @@ function row(w: usize, channels: usize, j: i32, rowStride: i32): usize {
   return w + <usize>(channel * rowStride);
 }
 
+/** Codes of the optimisers, as the control block has them. */
 export const SGD: i32 = 0;
 export const MOMENTUM: i32 = 1;
 export const ADAM: i32 = 2;
