@@ -1,16 +1,29 @@
-// Draws docs/accuracy.md (between its markers) and its pictures from the raw results; runs nothing.
+// Draws the tables of docs/accuracy.md and docs/accuracy-tables.md (between their markers) and the pictures from the raw
+// results; runs nothing.
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { costPicture, layerPicture } from './pictures.mjs';
 import { NETWORKS, SAMPLINGS } from './plan.mjs';
 import { rawPath } from './results.mjs';
 import { Table } from './statistics.mjs';
-import { section } from './table.mjs';
+import { section, summary } from './table.mjs';
 
 const BEGIN = '<!-- drawn by npm run bench:accuracy -- --draw; the text around it is not -->';
 const END = '<!-- end of what is drawn -->';
 
-/** Raw results from `folder`, pictures into it, tables into `page`. */
+/** Where the tables of all networks stand that `page` sums up. */
+const tablesPage = (page) => page.replace(/\.md$/, '-tables.md');
+
+/** Puts `body` between the markers of a page. */
+function replace(page, body) {
+  const text = readFileSync(page, 'utf8');
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${page}: the markers of the drawn part are missing`);
+  writeFileSync(`${page}.tmp`, `${text.slice(0, begin + BEGIN.length)}\n\n${body}\n\n${text.slice(end)}`);
+  renameSync(`${page}.tmp`, page);
+}
+
+/** Raw results from `folder`, pictures into it, the summary into `page` (a .md file), all tables into the one beside it. */
 export function draw(folder, page) {
   const files = readdirSync(folder).sort();
   const tables = Object.keys(SAMPLINGS).flatMap((sampling) => {
@@ -24,13 +37,9 @@ export function draw(folder, page) {
   const complete = whole.filter(({ twin }) => !twin);
   const twinsOf = ({ network, sampling }) =>
     whole.filter((table) => table.twin?.network === network && table.sampling === sampling);
-  const text = readFileSync(page, 'utf8');
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${page}: the markers of the drawn part are missing`);
-  const body = complete.map((table) => section(table, twinsOf(table))).join('\n\n');
-  writeFileSync(`${page}.tmp`, `${text.slice(0, begin + BEGIN.length)}\n\n${body}\n\n${text.slice(end)}`);
-  renameSync(`${page}.tmp`, page);
   const balanced = complete.filter((table) => table.sampling === '5way5shot');
+  replace(page, summary(balanced));
+  replace(tablesPage(page), complete.map((table) => section(table, twinsOf(table))).join('\n\n'));
   for (const x of ['memory', 'macs']) costPicture(balanced, x, folder);
   for (const table of balanced) layerPicture(table, folder);
 }

@@ -1,5 +1,6 @@
 // The paper's table on our engine: accuracy, memory and MACs of every method and of ablations of tinytrain, on eight
-// domains, with several networks and two ways of sampling tasks. Writes docs/accuracy.md (between its markers) and pictures.
+// domains, with several networks and two ways of sampling tasks. Writes tables into docs/accuracy.md and
+// docs/accuracy-tables.md (between their markers), and pictures.
 //
 //   npm run bench:accuracy -- [--networks a,b] [--sampling 5way5shot,meta-dataset] [--tasks 50] [--workers 1]
 //   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each

@@ -1,4 +1,4 @@
-// The tables of docs/accuracy.md.
+// The tables of docs/accuracy.md (summary) and docs/accuracy-tables.md (one section a network and sampling).
 import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES, TWIN_ROWS } from './plan.mjs';
 
 const percent = (e) => (e ? e.mean.toFixed(1) : '');
@@ -85,6 +85,29 @@ function settings({ tuning }) {
   });
   const head = Array.from({ length: tuning.trials }, (_, trial) => `trial ${trial + 1}`);
   return markdown([`rate x iterations, ${tuning.tasks} tasks of each domain`, ...head], lines);
+}
+
+/** From the least to the greatest, once where they read the same. */
+const range = (values, digits) => {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(digits));
+  return least === most ? least : `${least} to ${most}`;
+};
+
+/** All networks side by side: mean of the domains, paired difference to fulltrain, and what the methods take. */
+export function summary(tables) {
+  const rows = METHODS.filter((row) => tables.every((table) => table.has(row)));
+  const body = rows.map((row) => {
+    const means = tables.map((table) => {
+      const to = row === 'fulltrain' ? '' : `, ${interval(table.difference(row, 'fulltrain').mean)}`;
+      return `${percent(table.accuracy(row).mean)}${to}`;
+    });
+    const costs = tables.map((table) => [table.cost(row), table.cost('fulltrain')]);
+    const memory = costs.map(([{ backwardBytes }]) => backwardBytes / 2 ** 20);
+    const macs = costs.map(([{ backwardMacs }, full]) => (100 * backwardMacs) / full.backwardMacs);
+    return [title(row), ...means, range(memory, 2), range(macs, 0)];
+  });
+  const head = ['method', ...tables.map(({ network }) => network), 'memory, MB', 'MACs, % of fulltrain'];
+  return markdown(head, body);
 }
 
 const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };

@@ -1,4 +1,4 @@
-// bench:accuracy: what is drawn from raw results, and that the page in docs/ is drawn from those that are kept beside it.
+// bench:accuracy: what is drawn from raw results, and that the pages in docs/ are drawn from those that are kept beside them.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,11 @@ const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.
 const folder = mkdtempSync(join(tmpdir(), 'tinytrain-accuracy-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const page = join(folder, 'page.md');
+const tables = join(folder, 'page-tables.md');
+const copyPages = () => {
+  copyFileSync(at('docs/accuracy.md'), page);
+  copyFileSync(at('docs/accuracy-tables.md'), tables);
+};
 const draw = (results: string) =>
   execFileSync(process.execPath, [at('bench/accuracy/run.mjs'), '--draw', '--results', results, '--page', page]);
 
@@ -32,7 +37,7 @@ const line = (data: string, method: string, task: number, accuracy: number, more
 
 /** Cells of a row of the first table. */
 const row = (method: string) =>
-  readFileSync(page, 'utf8')
+  readFileSync(tables, 'utf8')
     .split('\n')
     .find((text) => text.startsWith(`| ${method} |`))!
     .split('|')
@@ -61,13 +66,17 @@ describe('tables of raw results', () => {
 
   it('take the settings that were best without the domain at hand, and pair the tasks', () => {
     write();
-    copyFileSync(at('docs/accuracy.md'), page);
+    copyPages();
     draw(folder);
     // Satellite's own results speak against the second rate, but don't count for it.
     const accuracies = ['72.0', '72.0', '72.0', '72.0', '32.0', '72.0', '72.0', '72.0'];
     expect(row('tinytrain')).toEqual([...accuracies, '**67.0**', '16', '-1.0 ± 0.8', '1.00', '2.00']);
     expect(row('none').slice(4, 9)).toEqual(['41.0', '41.0', '41.0', '41.0', '**41.0**']);
     expect(row('fulltrain').at(-3)).toBe('');
+    const summary = readFileSync(page, 'utf8');
+    expect(summary).toContain('| method | default | memory, MB | MACs, % of fulltrain |\n');
+    expect(summary).toContain('| tinytrain | 67.0, -1.0 ± 0.8 | 1.00 | 100 |\n');
+    expect(summary).toContain('| fulltrain | 68.0 | 1.00 | 100 |\n');
   });
   it('pass over a line cut short, and fall back to the first settings where a trial is not complete', () => {
     write();
@@ -99,11 +108,11 @@ describe('tables of raw results', () => {
     writeFileSync(file, `${lines.slice(0, -1).join('\n')}\n`);
     draw(folder);
     expect(row('tinytrain')[0]).toBe('57.0');
-    expect(readFileSync(page, 'utf8')).toContain('| rate x iterations, 2 tasks of each domain |');
+    expect(readFileSync(tables, 'utf8')).toContain('| rate x iterations, 2 tasks of each domain |');
     writeFileSync(file, text);
     draw(folder);
     expect(row('tinytrain')[0]).toBe('62.0');
-    expect(readFileSync(page, 'utf8')).toContain('| rate x iterations, 4 tasks of each domain |');
+    expect(readFileSync(tables, 'utf8')).toContain('| rate x iterations, 4 tasks of each domain |');
   });
   it('tinytrain with the criterion fisher has trials of its own', () => {
     write();
@@ -134,7 +143,7 @@ describe('tables of raw results', () => {
     writeFileSync(join(folder, 'default-meta.5way5shot.jsonl'), text);
     draw(folder);
     rmSync(join(folder, 'default-meta.5way5shot.jsonl'));
-    const drawn = readFileSync(page, 'utf8');
+    const drawn = readFileSync(tables, 'utf8');
     expect(drawn).not.toContain('### default-meta');
     const [head, , tinytrain] = drawn.slice(drawn.indexOf('| after meta-training |')).split('\n');
     expect(head).toContain('| to the network above | to fulltrain |');
@@ -147,16 +156,17 @@ describe('tables of raw results', () => {
   });
 });
 
-it('docs/accuracy.md and its pictures are those of the raw results beside it', () => {
+it('docs/accuracy.md, its tables and its pictures are those of the raw results beside it', () => {
   const copy = mkdtempSync(join(tmpdir(), 'tinytrain-accuracy-'));
   try {
     const files = readdirSync(at('docs/accuracy'));
     for (const file of files.filter((name) => name.endsWith('.jsonl'))) {
       copyFileSync(at(`docs/accuracy/${file}`), join(copy, file));
     }
-    copyFileSync(at('docs/accuracy.md'), page);
+    copyPages();
     draw(copy);
     expect(readFileSync(page, 'utf8')).toBe(readFileSync(at('docs/accuracy.md'), 'utf8'));
+    expect(readFileSync(tables, 'utf8')).toBe(readFileSync(at('docs/accuracy-tables.md'), 'utf8'));
     for (const file of files.filter((name) => name.endsWith('.svg'))) {
       expect(readFileSync(join(copy, file), 'utf8'), file).toBe(readFileSync(at(`docs/accuracy/${file}`), 'utf8'));
     }
