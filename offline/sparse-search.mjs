@@ -5,7 +5,8 @@
 //   node offline/sparse-search.mjs --model NET.onnx --data FOLDER --memory 1.43MB --macs 11.9M -o selections/NET.json
 //
 // FOLDER holds one folder a class of the *source* domain (for instance the validation images of Tiny ImageNet), never
-// of the domains that methods are compared on. Steps:
+// of the domains that methods are compared on. Where the network knows these classes so well that training any layer on
+// a few samples harms, --shifted turns every picture upside down and inverts it: classes that it does not know. Steps:
 //   1. contribution of a layer and a share of its channels: by how much the queries' cross-entropy falls when it alone
 //      is trained, the mean over some tasks; the channels are those with the largest L2 norm of their weights;
 //   2. evolution of sets of (layer, share) whose plan holds both budgets; fitness is the sum of the contributions;
@@ -35,6 +36,7 @@ const { values: args } = parseArgs({
     generations: { type: 'string', default: '60' },
     lr: { type: 'string', default: '0.01' },
     seed: { type: 'string', default: '0' },
+    shifted: { type: 'boolean', default: false },
     contributions: { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
@@ -62,10 +64,18 @@ await writeBest(finalists);
 async function task(t) {
   const sizes = data.classes.map((c) => c.files.length);
   const episode = sampleEpisode(sizes, { way: 5, shot: 5, query: 10, seed: Number(args.seed) }, t);
-  return {
-    support: await readSamples(data, episode.support, tt.model.input),
-    query: await readSamples(data, episode.query, tt.model.input),
+  const read = async (which) => {
+    const samples = await readSamples(data, which, tt.model.input);
+    return args.shifted ? samples.map(({ image, label }) => ({ image: shifted(image), label })) : samples;
   };
+  return { support: await read(episode.support), query: await read(episode.query) };
+}
+
+/** An RGB picture upside down, its colours inverted. */
+function shifted({ data: pixels, width, height }) {
+  const row = pixels.length / height;
+  const turned = pixels.map((_, i) => 255 - pixels[(height - 1 - Math.floor(i / row)) * row + (i % row)]);
+  return { data: turned, width, height };
 }
 
 /** Output channels in order of falling L2 norm of their weights. */
