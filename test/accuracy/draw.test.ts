@@ -78,6 +78,19 @@ describe('tables of raw results', () => {
     expect(summary).toContain('| tinytrain | 67.0, -1.0 ± 0.8 | 1.00 | 100 |\n');
     expect(summary).toContain('| fulltrain | 68.0 | 1.00 | 100 |\n');
   });
+  it('a method that one network lacks is an empty cell of its own in the summary', () => {
+    write();
+    const other = join(folder, 'mcunet-5fps.5way5shot.jsonl');
+    const rows = (method: string, accuracy: number) =>
+      DOMAINS.map((data) => line(data, method, 0, accuracy, { backwardBytes: 2 << 20 })).join('');
+    writeFileSync(other, rows('tinytrain:lr=0.02:iterations=40', 50) + rows('fulltrain:lr=0.0003:iterations=40', 51));
+    draw(folder);
+    rmSync(other);
+    const summary = readFileSync(page, 'utf8');
+    expect(summary).toContain('| method | mcunet-5fps | default | memory, MB | MACs, % of fulltrain |\n');
+    expect(summary).toContain('| tinytrain | 50.0, -1.0 | 67.0, -1.0 ± 0.8 | 1.00 to 2.00 | 100 |\n');
+    expect(summary).toMatch(/\| sparseupdate \| {2}\| [\d.]+, [-+][\d.]+ ± [\d.]+ \| 1\.00 \| 100 \|\n/);
+  });
   it('pass over a line cut short, and fall back to the first settings where a trial is not complete', () => {
     write();
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
