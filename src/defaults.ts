@@ -7,6 +7,7 @@ export const DEFAULTS = {
   compute: '15%',
   iterations: 40,
   variants: 8,
+  views: 1,
   temperature: 10,
   augment: 'auto',
   seed: 0,

@@ -247,6 +247,11 @@ export class Engine {
     return new Float32Array(this.memory.buffer, this.control.get(pointer), count).slice();
   }
 
+  /** Replaces the prototypes, [ways][features]. */
+  setPrototypes(values: Float32Array): void {
+    new Float32Array(this.memory.buffer, this.control.get('prototypesPointer'), values.length).set(values);
+  }
+
   /** The patch of what is trained, with the names of the classes; made where the job's activations were. */
   patch(classes: readonly string[]): Uint8Array {
     const names = namesOf(classes);

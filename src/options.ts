@@ -11,6 +11,7 @@ import type {
   Selection,
   SelectOptions,
 } from './types.js';
+import { MAX_VIEWS } from './views.js';
 
 export const METHODS: readonly Method[] = [
   'tinytrain',
@@ -131,6 +132,7 @@ export interface CheckedOptions {
   optimizer: OptimizerName;
   lr: number;
   variants: number;
+  views: number;
   guard: boolean;
   onProgress?: AdaptOptions['onProgress'];
 }
@@ -167,6 +169,7 @@ export function checkOptions(options: SelectOptions | AdaptOptions = {}): Checke
     optimizer: oneOf('optimizer', o.optimizer ?? TRAINING[method].optimizer, OPTIMIZERS),
     lr: positive('lr', o.lr ?? TRAINING[method].lr),
     variants: integer('variants', o.variants ?? DEFAULTS.variants, 0, 1000),
+    views: integer('views', o.views ?? DEFAULTS.views, 1, MAX_VIEWS),
     guard: o.guard ?? false,
     onProgress: o.onProgress,
   };

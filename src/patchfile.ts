@@ -1,4 +1,6 @@
+import { crc32 } from './crc32.js';
 import { TinyTrainError } from './status.js';
+import { MAX_VIEWS } from './views.js';
 
 /** What the host reads of a patch file (docs/formats.md); the engine writes and checks it. */
 
@@ -12,6 +14,28 @@ export function classNames(patch: Uint8Array): string[] {
     throw new TinyTrainError('not a usable patch: the names of its classes are not distinct');
   }
   return names;
+}
+
+/** Where a patch says by how many views it classifies; 0 is 1. */
+const VIEWS_AT = 52;
+
+/** A patch of the engine that says by how many views of a picture it classifies. */
+export function withViews(patch: Uint8Array, views: number): Uint8Array {
+  if (views === 1) return patch;
+  const out = patch.slice();
+  const view = new DataView(out.buffer);
+  view.setUint32(VIEWS_AT, views, true);
+  view.setUint32(12, crc32(out, 16), true);
+  return out;
+}
+
+/** By how many views of a picture a patch that the engine has accepted classifies. */
+export function viewsOf(patch: Uint8Array): number {
+  const views = new DataView(patch.buffer, patch.byteOffset, patch.length).getUint32(VIEWS_AT, true) || 1;
+  if (views > MAX_VIEWS) {
+    throw new TinyTrainError(`not a usable patch: it asks for ${views} views of a picture, of at most ${MAX_VIEWS}`);
+  }
+  return views;
 }
 
 /** SHA-256 in hexadecimal: the host's or, as browsers keep theirs from pages that are not served over https, a library's. */

@@ -5,7 +5,7 @@ import { JOB } from './job.js';
 import { type ImportOptions, loadModel } from './load.js';
 import type { StoredModel } from './model/ttm.js';
 import { type CheckedOptions, checkOptions } from './options.js';
-import { classNames, sha256 } from './patchfile.js';
+import { classNames, sha256, viewsOf, withViews } from './patchfile.js';
 import { runJob } from './run.js';
 import { TinyTrainError } from './status.js';
 import { type Task, taskOf } from './task.js';
@@ -21,6 +21,7 @@ import type {
   SelectOptions,
   SelectReport,
 } from './types.js';
+import { addViewsToPrototypes, scoresOfViews } from './views.js';
 
 /**
  * A pre-trained network that can be adapted. One engine, one model; after `adapt` or `apply` it classifies by the
@@ -34,6 +35,8 @@ export class TinyTrain {
   /** The patch that the engine's weights hold, and its classes. */
   #patch: Uint8Array | undefined;
   #classes: string[] = [];
+  /** By how many views of a picture it classifies. */
+  #views = 1;
   #delta: Record<string, Float32Array> = {};
   #busy = false;
 
@@ -98,9 +101,8 @@ export class TinyTrain {
       const look = () => margins!(engine, task, this.model.input, this.model.features, { ...checked, crew });
       const before = guarded ? await look() : [];
       const trainBegun = performance.now();
-      engine.begin(JOB.train);
-      const loss = await runJob(engine, task, checked, crew);
-      let patch = engine.patch(task.classes);
+      const loss = await this.#train(task, checked);
+      let patch = withViews(engine.patch(task.classes), checked.views);
       const trained = performance.now();
       const peakBytes = engine.control.get('peakBytes');
       const guard = guarded ? compare!(before, await look()) : null;
@@ -108,7 +110,8 @@ export class TinyTrain {
       if (fallback) patch = await this.#unadapted(task, checked);
       this.#patch = patch;
       this.#classes = task.classes;
-      const { iterations, optimizer, lr, temperature } = checked;
+      this.#views = checked.views;
+      const { iterations, optimizer, lr, temperature, views } = checked;
       return {
         ...chosen,
         ...(fallback && {
@@ -119,6 +122,7 @@ export class TinyTrain {
         optimizer,
         lr,
         temperature,
+        views,
         loss,
         time: { fisherMs: time.fisherMs, trainMs: trained - trainBegun, totalMs: performance.now() - begun },
         patch: { bytes: patch.length, sha256: await sha256(patch) },
@@ -136,8 +140,7 @@ export class TinyTrain {
   /** The class whose prototype has the highest cosine with the image's features, and all cosines. */
   classify(image: ImageInput): Classification {
     if (!this.#patch) throw new TinyTrainError('nothing to classify with: call adapt, or apply a patch, first');
-    this.#forward(image);
-    const values = this.#loaded.engine.floats('scoresPointer', this.#classes.length);
+    const values = this.#scores(image);
     let best = 0;
     for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k;
     const scores = Object.fromEntries(this.#classes.map((name, k) => [name, values[k]!]));
@@ -168,7 +171,10 @@ export class TinyTrain {
     this.#loaded.engine.open(this.#loaded.bytes);
     try {
       this.#loaded.engine.apply(copy);
-      this.#classes = classNames(copy);
+      // Both may refuse it.
+      const [classes, views] = [classNames(copy), viewsOf(copy)];
+      this.#classes = classes;
+      this.#views = views;
     } catch (error) {
       this.#restore(before);
       throw error;
@@ -195,9 +201,33 @@ export class TinyTrain {
     const { engine } = this.#loaded;
     const none = { ...options, method: 'none' as const, selection: undefined, onProgress: undefined };
     await choose(this.#loaded, task, none);
+    await this.#train(task, none);
+    return withViews(engine.patch(task.classes), none.views);
+  }
+
+  /** Trains what is selected; the prototypes are then those of the adapted network. Returns the loss of every iteration. */
+  async #train(task: Task, options: CheckedOptions): Promise<number[]> {
+    const { engine } = this.#loaded;
+    const crew = crewFor(this.#loaded, task, options);
     engine.begin(JOB.train);
-    await runJob(engine, task, none, crewFor(this.#loaded, task, none));
-    return engine.patch(task.classes);
+    const loss = await runJob(engine, task, options, crew);
+    if (options.views > 1) {
+      const { input, features } = this.model;
+      await addViewsToPrototypes(engine, task, input, features, options.views, { signal: options.signal, crew });
+    }
+    return loss;
+  }
+
+  /** Cosines of an image with the prototypes, in their order. */
+  #scores(image: ImageInput): Float32Array {
+    const { engine } = this.#loaded;
+    if (this.#views === 1) {
+      this.#forward(image);
+      return engine.floats('scoresPointer', this.#classes.length);
+    }
+    this.#idle();
+    const { input, features } = this.model;
+    return scoresOfViews(engine, this.#tensor(image), input, features, this.#views, this.#classes.length);
   }
 
   #forward(image: ImageInput): void {
@@ -219,6 +249,7 @@ export class TinyTrain {
     if (patch) this.#loaded.engine.apply(patch);
     this.#patch = patch;
     this.#classes = patch ? classNames(patch) : [];
+    this.#views = patch ? viewsOf(patch) : 1;
   }
 
   /** Runs a job alone; unless it leaves a patch of its own, what was there before is put back. */

@@ -107,6 +107,11 @@ export interface AdaptOptions extends SelectOptions {
   lr?: number;
   /** Augmented variants of a sample that are kept when the frozen prefix is computed once; 0 computes it each time. */
   variants?: number;
+  /**
+   * Views of a picture (the whole, and windows of it) whose mean features make prototypes and are classified, 1 to 6: as
+   * many forward passes a picture. Training is the same. The patch says how many. Default 1.
+   */
+  views?: number;
   /** Gives an adaptation up that makes things worse on held-back views of the samples (src/guard.ts). Default false. */
   guard?: boolean;
   onProgress?: (progress: Progress) => void;
@@ -168,6 +173,8 @@ export interface AdaptReport extends Omit<SelectReport, 'time'> {
   optimizer: OptimizerName;
   lr: number;
   temperature: number;
+  /** Forward passes that classifying a picture takes, one for each view. */
+  views: number;
   /** Mean loss over the pseudo-queries, one an iteration. */
   loss: number[];
   time: { fisherMs: number; trainMs: number; totalMs: number };

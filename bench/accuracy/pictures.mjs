@@ -18,7 +18,9 @@ const COLOUR = {
   sparseupdate: blue,
   tinytrain: red,
   'tinytrain:criterion=fisher': sky,
+  'tinytrain:views=6': red,
   deeptrain: violet,
+  'deeptrain:views=6': violet,
   fulltrain: black,
 };
 const X = {

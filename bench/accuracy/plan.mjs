@@ -42,7 +42,9 @@ export const METHODS = [
   'sparseupdate',
   'tinytrain',
   'tinytrain:criterion=fisher',
+  'tinytrain:views=6',
   'deeptrain',
+  'deeptrain:views=6',
   'fulltrain',
 ];
 /** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */
@@ -56,12 +58,24 @@ export const ABLATIONS = [
   'tinytrain:compute=10%',
   'tinytrain:compute=30%',
 ];
-export const ROWS = [...METHODS, ...ABLATIONS];
+/** More views of each picture with other methods, and two in place of six; they run with the ablations. */
+export const VIEWS = [
+  'none:views=6',
+  'biasonly:views=6',
+  'sparseupdate:views=6',
+  'tinytrain:views=2',
+  'deeptrain:views=2',
+  'fulltrain:views=6',
+];
+export const ROWS = [...METHODS, ...ABLATIONS, ...VIEWS];
 /** Rows that are tuned. */
 export const TUNED = METHODS.filter((row) => row in LADDER);
 
-/** The row whose trials a row takes part in: its own, or an ablation that of its method. */
+/** The row whose trials a row takes part in: its own, or of an ablation and of more views that of its method. */
 export const methodOf = (row) => (row in LADDER ? row : row.split(':')[0]);
+
+/** How many views of each picture a row has. */
+export const viewsOf = (row) => Number(row.match(/:views=(\d+)/)?.[1] ?? 1);
 
 /** True for a row, or a row with its settings, that runs on the network with adapters, which is a model of its own. */
 export const hasAdapters = (row) => row.split(':')[0] === 'tinytl';
@@ -85,7 +99,7 @@ export function twinOf(name) {
   return end && { network: name.slice(0, -end.length), state: TWINS[end] };
 }
 
-/** Ablations, and all rows of a twin, run on two of five tasks. */
+/** Ablations, views of other methods, and all rows of a twin, run on two of five tasks. */
 export function rowsOfTask(task, network) {
   const all = task % 5 === 1 || task % 5 === 3;
   if (twinOf(network)) return all ? TWIN_ROWS : [];
@@ -95,6 +109,8 @@ export function rowsOfTask(task, network) {
 /** What a row is called in the table. */
 export const TITLES = {
   'tinytrain:criterion=fisher': 'tinytrain, fisher',
+  'tinytrain:views=6': 'tinytrain, 6 views',
+  'deeptrain:views=6': 'deeptrain, 6 views',
   'tinytrain:criterion=l2': 'criterion l2',
   'tinytrain:criterion=random': 'criterion random',
   'tinytrain:selection=static': 'static: one selection for all tasks',

@@ -84,11 +84,14 @@ export class Table {
     });
   }
 
-  /** Difference of a row to another, of this network or its twin, on the same tasks, for each domain and the mean. */
-  difference(row, base, other = this) {
+  /**
+   * Difference of a row to another, of this network or its twin, on the same tasks (and that `among` has too), for each
+   * domain and the mean.
+   */
+  difference(row, base, other = this, among = undefined) {
     return perDomain((domain) => {
       const others = other.of(base, domain);
-      const values = [...this.of(row, domain)].flatMap(([task, { accuracy }]) => {
+      const values = [...this.of(row, domain, among)].flatMap(([task, { accuracy }]) => {
         return others.has(task) ? [accuracy - others.get(task).accuracy] : [];
       });
       return values.length ? estimate(values) : undefined;

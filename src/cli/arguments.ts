@@ -12,6 +12,7 @@ import {
   positive,
 } from '../options.js';
 import type { Augment, CriterionName, Method, OptimizerName } from '../types.js';
+import { MAX_VIEWS } from '../views.js';
 import type { ModelArgs } from './load.js';
 
 /** Turns an error of a check into a usage error of commander's, with exit status 2. */
@@ -140,6 +141,12 @@ export function iterationOptions(command: Command): Command {
       '--variants <n>',
       'augmented variants of a sample that are kept; 0 keeps none',
       wholeNumber('variants', 0, 1000),
+    )
+    .option(
+      '--views <n>',
+      `views of a picture that are classified together, 1 to ${MAX_VIEWS}: as many forward passes`,
+      wholeNumber('views', 1, MAX_VIEWS),
+      DEFAULTS.views,
     );
 }
 
@@ -174,6 +181,7 @@ export interface SelectArgs extends ModelArgs {
 export interface AdaptArgs extends SelectArgs {
   iterations: number;
   variants?: number;
+  views: number;
   optimizer?: OptimizerName;
   lr?: number;
   workers: number;

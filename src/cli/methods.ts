@@ -11,6 +11,7 @@ import {
   parseMemory,
   positive,
 } from '../options.js';
+import { MAX_VIEWS } from '../views.js';
 
 /** Settings that a method of `--methods` may carry. `selection` names a file. */
 const SETTINGS: Record<string, (text: string) => unknown> = {
@@ -20,6 +21,7 @@ const SETTINGS: Record<string, (text: string) => unknown> = {
   temperature: (text) => positive('temperature', text),
   augment: (text) => oneOf('augment', text, AUGMENTS),
   variants: (text) => integer('variants', text, 0, 1000),
+  views: (text) => integer('views', text, 1, MAX_VIEWS),
   criterion: (text) => oneOf('criterion', text, CRITERIA),
   memory: (text) => parseMemory(text) && text,
   compute: (text) => parseCompute(text) && text,

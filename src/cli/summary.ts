@@ -93,6 +93,7 @@ export function adaptSummary(report: AdaptReport, saved?: string): string {
   return (
     head(report) +
     budgets(report) +
+    (report.views > 1 ? line('views', `${report.views} of each picture: as many forward passes to classify it`) : '') +
     line('loss', ends) +
     (report.fallback ? line('given up', fallbackText(report)) : '') +
     line(

@@ -73,6 +73,7 @@ function settings(report: AdaptReport): string {
     ['method', `${report.method}, criterion ${escapeHtml(report.criterion)}`],
     ['optimiser', `${report.optimizer}, learning rate ${report.lr}, ${report.iterations} iterations`],
     ['temperature', String(report.temperature)],
+    ['views', `${report.views} of each picture`],
     ['pseudo-queries', pseudo || 'the samples themselves'],
     ['seed', String(report.seed)],
     ['binary', report.binary],

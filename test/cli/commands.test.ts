@@ -31,7 +31,8 @@ describe('adapt', () => {
   it('passes the options on', async () => {
     const options =
       '--memory 256KB --compute 2M --method fulltrain --iterations 3 --optimizer sgd --lr 0.1 --temperature 5';
-    const more = '--augment none --seed 7 --variants 2 --criterion l2 --model m.ttm --binary scalar --mean .1,.2,.3';
+    const more =
+      '--augment none --seed 7 --variants 2 --views 3 --criterion l2 --model m.ttm --binary scalar --mean .1,.2,.3';
     const { status } = await run('adapt', '--support', support, ...`${options} ${more}`.split(' '));
     expect(status).toBe(0);
     expect(passed('load').slice(1)).toEqual(['m.ttm', { binary: 'scalar', mean: [0.1, 0.2, 0.3] }]);
@@ -46,6 +47,7 @@ describe('adapt', () => {
       augment: 'none',
       seed: 7,
       variants: 2,
+      views: 3,
       criterion: 'l2',
     });
   });

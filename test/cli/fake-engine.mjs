@@ -130,6 +130,7 @@ export class TinyTrain {
       optimizer: options.optimizer ?? 'momentum',
       lr: options.lr ?? 0.003,
       temperature: options.temperature ?? 10,
+      views: options.views ?? 1,
       loss,
       time: { fisherMs: 1, trainMs: 2, totalMs: 3 },
       patch: { bytes: this.patch().length, sha256: 'ab'.repeat(32) },

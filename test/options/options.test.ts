@@ -67,6 +67,8 @@ describe('options', () => {
     [{ lr: Number.NaN }, 'lr must be a number above 0, got NaN'],
     [{ temperature: -1 }, 'temperature must be a number above 0'],
     [{ variants: -1 }, 'variants must be an integer from 0 to 1000'],
+    [{ views: 0 }, 'views must be an integer from 1 to 6, got 0'],
+    [{ views: 7 }, 'views must be an integer from 1 to 6, got 7'],
     [{ signal: 'stop' }, 'signal must be an AbortSignal'],
     [{ onProgress: 1 }, 'onProgress must be a function'],
   ])('refuses %o', (options, message) => {

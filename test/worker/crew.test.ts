@@ -78,7 +78,14 @@ describe('tinytrain/worker with several workers', () => {
 
   it('gives what one gives, call after call', async () => {
     const [one, three] = [await TinyTrain.load(file), await InThread.load(file, { workers: 3 })];
-    for (const more of [{}, { seed: 4 }, { ram: '1MB' }, { guard: true }, { guard: true, lr: 40, iterations: 2 }]) {
+    for (const more of [
+      {},
+      { seed: 4 },
+      { ram: '1MB' },
+      { views: 3 },
+      { guard: true },
+      { guard: true, lr: 40, iterations: 2 },
+    ]) {
       const [a, b] = [
         await one.adapt(samples, { ...options, ...more }),
         await three.adapt(samples, { ...options, ...more }),

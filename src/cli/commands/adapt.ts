@@ -14,10 +14,10 @@ const ADVICE = 'try a lower --lr, fewer --iterations or more samples, or keep it
 
 async function adapt(context: Context, args: AdaptArgs): Promise<void> {
   const { session, support, options } = await prepare(context, args, [args.save, args.report], args.workers);
-  const { iterations, optimizer, lr, variants, guard } = args;
+  const { iterations, optimizer, lr, variants, views, guard } = args;
   const bar = adaptBar(context);
   const report = await session
-    .adapt(support, { ...options, iterations, optimizer, lr, variants, guard, onProgress: bar.onProgress })
+    .adapt(support, { ...options, iterations, optimizer, lr, variants, views, guard, onProgress: bar.onProgress })
     .finally(bar.stop);
   checkInterrupt(context);
   if (report.fallback) context.err(`tinytrain: ${fallbackText(report)}; ${ADVICE}\n`);

@@ -39,6 +39,7 @@ interface EvaluateArgs extends Omit<SelectArgs, 'support' | 'method' | 'selectio
   workers: number;
   iterations: number;
   variants?: number;
+  views: number;
   raw?: string;
   shard?: Shard;
   out?: string;
@@ -82,7 +83,8 @@ function print(context: Context, { model, episode }: Run, results: readonly Task
 
 async function run(context: Context, args: EvaluateArgs): Promise<void> {
   if (args.out !== undefined) await checkWritable(args.out);
-  const { way, shot, query, seed, memory, compute, ram, criterion, temperature, augment, iterations, variants } = args;
+  const { way, shot, query, seed, memory, compute, ram, criterion, temperature, augment, iterations, variants, views } =
+    args;
   const episode = { way, shot, query, seed };
   const given = await Promise.all(
     args.methods.map((m) => (m.selectionFile ? readSelection(m.selectionFile) : undefined)),
@@ -102,7 +104,7 @@ async function run(context: Context, args: EvaluateArgs): Promise<void> {
   for (const [i, { label, options }] of args.methods.entries()) {
     const selection = await chooseSelection(options.method!, given[i], session, context.root);
     const own = criterion ?? criterionOf(options.method);
-    const common = { memory, compute, ram, criterion: own, temperature, augment, iterations, variants };
+    const common = { memory, compute, ram, criterion: own, temperature, augment, iterations, variants, views };
     methods.push({ label, options: { ...common, ...options, ...(selection && { selection }) } });
   }
   const config: EvaluateConfig = {
