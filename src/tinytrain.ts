@@ -9,6 +9,7 @@ import { classNames, sha256, viewsOf, withViews } from './patchfile.js';
 import { runJob } from './run.js';
 import { TinyTrainError } from './status.js';
 import { type Task, taskOf } from './task.js';
+import { listOf, scoresTogether } from './together.js';
 import type {
   AdaptOptions,
   AdaptReport,
@@ -21,7 +22,7 @@ import type {
   SelectOptions,
   SelectReport,
 } from './types.js';
-import { addViewsToPrototypes, scoresOfViews } from './views.js';
+import { addViewsToPrototypes, cosine, featuresOfViews } from './views.js';
 
 /**
  * A pre-trained network that can be adapted. One engine, one model; after `adapt` or `apply` it classifies by the
@@ -139,12 +140,24 @@ export class TinyTrain {
 
   /** The class whose prototype has the highest cosine with the image's features, and all cosines. */
   classify(image: ImageInput): Classification {
-    if (!this.#patch) throw new TinyTrainError('nothing to classify with: call adapt, or apply a patch, first');
-    const values = this.#scores(image);
-    let best = 0;
-    for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k;
-    const scores = Object.fromEntries(this.#classes.map((name, k) => [name, values[k]!]));
-    return { label: this.#classes[best]!, scores };
+    const ways = this.#ways();
+    if (this.#views > 1) {
+      const features = this.#features(image);
+      return this.#named(Float32Array.from(this.#prototypes(), (prototype) => cosine(features, prototype)));
+    }
+    this.#forward(image);
+    return this.#named(this.#loaded.engine.floats('scoresPointer', ways));
+  }
+
+  /**
+   * Classifies images of one task at once, for which the prototypes move towards the images that they claim
+   * (src/together.ts): more accurate where there are many, but the answer to each depends on all. The prototypes that are
+   * kept stay what they are.
+   */
+  classifyTogether(images: readonly ImageInput[]): Classification[] {
+    this.#ways();
+    const features = listOf(images).map((image) => this.#features(image));
+    return scoresTogether(features, this.#prototypes()).map((scores) => this.#named(scores));
   }
 
   /** The feature vector of an image under the current weights; spatial features in ONNX's order (channel, row, column). */
@@ -218,16 +231,31 @@ export class TinyTrain {
     return loss;
   }
 
-  /** Cosines of an image with the prototypes, in their order. */
-  #scores(image: ImageInput): Float32Array {
-    const { engine } = this.#loaded;
-    if (this.#views === 1) {
-      this.#forward(image);
-      return engine.floats('scoresPointer', this.#classes.length);
-    }
+  /** Number of classes; an error where there are none. */
+  #ways(): number {
+    if (!this.#patch) throw new TinyTrainError('nothing to classify with: call adapt, or apply a patch, first');
+    return this.#classes.length;
+  }
+
+  #prototypes(): Float32Array[] {
+    const { features } = this.model;
+    const all = this.#loaded.engine.floats('prototypesPointer', this.#classes.length * features);
+    return this.#classes.map((_, k) => all.subarray(k * features, (k + 1) * features));
+  }
+
+  /** Features of an image by as many views as the patch says, but for a factor. */
+  #features(image: ImageInput): Float64Array {
     this.#idle();
     const { input, features } = this.model;
-    return scoresOfViews(engine, this.#tensor(image), input, features, this.#views, this.#classes.length);
+    return featuresOfViews(this.#loaded.engine, this.#tensor(image), input, features, this.#views);
+  }
+
+  /** Cosines with the prototypes by the names of the classes, and the name of the highest. */
+  #named(cosines: Float32Array): Classification {
+    let best = 0;
+    for (let k = 1; k < cosines.length; k++) if (cosines[k]! > cosines[best]!) best = k;
+    const scores = Object.fromEntries(this.#classes.map((name, k) => [name, cosines[k]!]));
+    return { label: this.#classes[best]!, scores };
   }
 
   #forward(image: ImageInput): void {

@@ -107,15 +107,14 @@ export async function addViewsToPrototypes(
   engine.setPrototypes(means);
 }
 
-/** Cosines of the mean features of `views` views of a tensor with each of `ways` prototypes, in single precision. */
-export function scoresOfViews(
+/** Mean features of `views` views of a tensor, but for a factor. */
+export function featuresOfViews(
   engine: Engine,
   tensor: Float32Array,
   input: Input,
   features: number,
   views: number,
-  ways: number,
-): Float32Array {
+): Float64Array {
   const sum = new Float64Array(features);
   for (let view = 0; view < views; view++) {
     const sample = viewOf(tensor, input, view);
@@ -123,8 +122,5 @@ export function scoresOfViews(
     engine.pump({ sample: () => sample });
     for (const [j, x] of engine.floats('featuresPointer', features).entries()) sum[j]! += x;
   }
-  const prototypes = engine.floats('prototypesPointer', ways * features);
-  return Float32Array.from({ length: ways }, (_, k) =>
-    cosine(sum, prototypes.subarray(k * features, (k + 1) * features)),
-  );
+  return sum;
 }

@@ -21,6 +21,7 @@ const COLOUR = {
   'tinytrain:views=6': red,
   deeptrain: violet,
   'deeptrain:views=6': violet,
+  'deeptrain:views=6:together=yes': violet,
   fulltrain: black,
 };
 const X = {

@@ -45,6 +45,7 @@ export const METHODS = [
   'tinytrain:views=6',
   'deeptrain',
   'deeptrain:views=6',
+  'deeptrain:views=6:together=yes',
   'fulltrain',
 ];
 /** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */
@@ -58,13 +59,16 @@ export const ABLATIONS = [
   'tinytrain:compute=10%',
   'tinytrain:compute=30%',
 ];
-/** More views of each picture with other methods, and two in place of six; they run with the ablations. */
+/** Several views of each picture, and pictures together, with other methods; they run with the ablations. */
 export const VIEWS = [
   'none:views=6',
+  'none:views=6:together=yes',
   'biasonly:views=6',
   'sparseupdate:views=6',
   'tinytrain:views=2',
+  'tinytrain:views=6:together=yes',
   'deeptrain:views=2',
+  'fulltrain:views=6:together=yes',
   'fulltrain:views=6',
 ];
 export const ROWS = [...METHODS, ...ABLATIONS, ...VIEWS];
@@ -74,8 +78,8 @@ export const TUNED = METHODS.filter((row) => row in LADDER);
 /** The row whose trials a row takes part in: its own, or of an ablation and of more views that of its method. */
 export const methodOf = (row) => (row in LADDER ? row : row.split(':')[0]);
 
-/** How many views of each picture a row has. */
-export const viewsOf = (row) => Number(row.match(/:views=(\d+)/)?.[1] ?? 1);
+/** A row without what it says of classifying: views, together. */
+export const trainingOf = (row) => row.replace(/:views=.*/, '');
 
 /** True for a row, or a row with its settings, that runs on the network with adapters, which is a model of its own. */
 export const hasAdapters = (row) => row.split(':')[0] === 'tinytl';
@@ -111,6 +115,7 @@ export const TITLES = {
   'tinytrain:criterion=fisher': 'tinytrain, fisher',
   'tinytrain:views=6': 'tinytrain, 6 views',
   'deeptrain:views=6': 'deeptrain, 6 views',
+  'deeptrain:views=6:together=yes': 'deeptrain, 6 views, together',
   'tinytrain:criterion=l2': 'criterion l2',
   'tinytrain:criterion=random': 'criterion random',
   'tinytrain:selection=static': 'static: one selection for all tasks',

@@ -1,5 +1,5 @@
 // The tables of docs/accuracy.md (summary) and docs/accuracy-tables.md (one section a network and sampling).
-import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES, TWIN_ROWS, VIEWS, viewsOf } from './plan.mjs';
+import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES, TWIN_ROWS, trainingOf, VIEWS } from './plan.mjs';
 
 const percent = (e) => (e ? e.mean.toFixed(1) : '');
 const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`;
@@ -15,8 +15,8 @@ const markdown = (head, rows) =>
   [line(head), line(head.map((_, i) => (i ? '---:' : '---'))), ...rows.map(line)].join('\n');
 
 const title = (row) => TITLES[row] ?? row;
-/** The name of a row with several views. */
-const named = (row) => row.replace(/:views=(.*)/, ', $1 views');
+/** The name of a row by what it says of classifying. */
+const named = (row) => row.replace(/:views=(\d+)/, ', $1 views').replace(':together=yes', ', together');
 const cells = ({ domains, mean }) => [...DOMAINS.map((domain) => percent(domains[domain])), `**${percent(mean)}**`];
 const costs = (table, row) => {
   const { backwardBytes, backwardMacs } = table.cost(row);
@@ -61,18 +61,19 @@ function ablations(table) {
   return markdown(head, body);
 }
 
-/** More views of each picture in place of one, on the tasks that all such rows ran. */
+/** Several views of each picture in place of one, and pictures together, on the tasks that all such rows ran. */
 function views(table) {
   const last = VIEWS.at(-1);
   if (!table.has(last)) return undefined;
   const head = ['views', ...DOMAINS, 'mean', 'tasks', 'to one view', 'to fulltrain', `to ${named(last)}`];
-  const methods = METHODS.filter((row) => viewsOf(row) === 1);
-  const rows = methods.flatMap((method) => [2, 6].map((count) => `${method}:views=${count}`));
+  const rows = METHODS.filter((row) => trainingOf(row) === row).flatMap((method) => {
+    return [...METHODS, ...VIEWS].filter((row) => row !== method && trainingOf(row) === method).sort();
+  });
   const body = rows
     .filter((row) => table.has(row))
     .map((row) => {
       const accuracy = table.accuracy(row, last);
-      const to = [row.replace(/:views=.*/, ''), 'fulltrain', last].map((base) => {
+      const to = [trainingOf(row), 'fulltrain', last].map((base) => {
         return base === row ? '' : interval(table.difference(row, base, table, last).mean);
       });
       return [named(row), ...cells(accuracy), accuracy.mean.tasks, ...to];

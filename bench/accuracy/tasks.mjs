@@ -34,7 +34,7 @@ async function staticSelection(tt, root) {
 }
 
 /** A method of `parseMethods` with every setting that its results depend on, or nothing where the network has no selection. */
-async function complete({ label, options, selectionFile }, tt, statically) {
+async function complete({ label, options, selectionFile, together }, tt, statically) {
   const { memory, compute, temperature, augment, variants, iterations } = DEFAULTS;
   const { optimizer } = TRAINING[options.method];
   const criterion = criterionOf(options.method);
@@ -45,7 +45,7 @@ async function complete({ label, options, selectionFile }, tt, statically) {
     if (!existsSync(new URL(`selections/${tt.model.name}.json`, PACKAGE))) return undefined;
     selection = await chooseSelection('sparseupdate', undefined, tt, PACKAGE);
   }
-  return { label, options: { ...common, ...options, ...(selection && { selection }) } };
+  return { label, options: { ...common, ...options, ...(selection && { selection }) }, together };
 }
 
 /** An embedded network's name, or the path of a file. */

@@ -13,7 +13,7 @@ import {
 } from '../options.js';
 import { MAX_VIEWS } from '../views.js';
 
-/** Settings that a method of `--methods` may carry. `selection` names a file. */
+/** Settings that a method of `--methods` may carry. `selection` names a file, `together` is about the queries. */
 const SETTINGS: Record<string, (text: string) => unknown> = {
   lr: (text) => positive('lr', text),
   optimizer: (text) => oneOf('optimizer', text, OPTIMIZERS),
@@ -27,6 +27,7 @@ const SETTINGS: Record<string, (text: string) => unknown> = {
   compute: (text) => parseCompute(text) && text,
   ram: (text) => parseMemory(text, 'ram') && text,
   selection: (text) => text,
+  together: (text) => oneOf('together', text, ['yes', 'no']),
 };
 
 /** A method of `--methods`, with the file of its selection still to be read. */
@@ -40,6 +41,7 @@ export function parseMethods(text: string): ParsedMethod[] {
     const [name, ...settings] = label.trim().split(':');
     const options: Record<string, unknown> = { method: oneOf('method', name, METHODS) };
     let selectionFile: string | undefined;
+    let together = false;
     for (const setting of settings) {
       const at = setting.indexOf('=');
       const key = setting.slice(0, Math.max(0, at));
@@ -49,10 +51,17 @@ export function parseMethods(text: string): ParsedMethod[] {
           `a method's settings are ${Object.keys(SETTINGS).join(', ')} (key=value), got '${setting}'`,
         );
       }
-      if (key === 'selection') selectionFile = setting.slice(at + 1);
-      else options[key] = read(setting.slice(at + 1));
+      const value = read(setting.slice(at + 1));
+      if (key === 'selection') selectionFile = value as string;
+      else if (key === 'together') together = value === 'yes';
+      else options[key] = value;
     }
-    return { label: label.trim(), options: options as MethodSpec['options'], selectionFile };
+    return {
+      label: label.trim(),
+      options: options as MethodSpec['options'],
+      selectionFile,
+      ...(together && { together }),
+    };
   });
   const labels = specs.map((spec) => spec.label);
   const twice = labels.find((label, i) => labels.indexOf(label) !== i);

@@ -14,8 +14,8 @@ export class Settings {
 
   constructor(config: EvaluateConfig, checksum: string, sizes: readonly number[][]) {
     for (const [d, { name }] of config.data.entries()) {
-      for (const { label, options } of config.methods) {
-        const text = JSON.stringify([checksum, sizes[d], config.episode, options]);
+      for (const { label, options, together } of config.methods) {
+        const text = JSON.stringify([checksum, sizes[d], config.episode, options, ...(together ? ['together'] : [])]);
         this.#keys.set(cell(name, label), digest(text));
       }
     }

@@ -35,6 +35,8 @@ export function answer(post: (reply: Reply, transfer: ArrayBuffer[]) => void): (
       case 'classify':
       case 'embed':
         return tt[method](args[0] as ImageInput);
+      case 'classifyTogether':
+        return tt.classifyTogether(args[0] as ImageInput[]);
       case 'apply':
         return tt.apply(args[0] as Uint8Array);
       default:

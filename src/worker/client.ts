@@ -4,6 +4,7 @@ import type { ImportOptions } from '../load.js';
 import { checkOptions, integer, OptionError } from '../options.js';
 import { locate } from '../resources.js';
 import { TinyTrainError } from '../status.js';
+import { listOf } from '../together.js';
 import type {
   AdaptOptions,
   AdaptReport,
@@ -111,6 +112,12 @@ export class TinyTrain {
   async classify(image: ImageInput, options: TransferOptions = {}): Promise<Classification> {
     const [own, buffers] = pack([image], options);
     return this.#call('classify', own, buffers);
+  }
+
+  /** Classifies images of one task at once, by prototypes that move towards them. */
+  async classifyTogether(images: readonly ImageInput[], options: TransferOptions = {}): Promise<Classification[]> {
+    const [own, buffers] = pack(listOf(images), options);
+    return this.#call('classifyTogether', [own], buffers);
   }
 
   /** The feature vector of an image under the current weights. */

@@ -162,6 +162,9 @@ describe('select, inspect, import, classify', () => {
     expect((await run('classify', images[0]!, '--patch', at('c.ttd'))).out).toMatch(
       /0?1\.png +red +1\.000 +\w+ +0\.\d{3}\n$/,
     );
+    const together = await run('classify', ...images, '--patch', at('c.ttd'), '--together', '--json');
+    expect(passed('classifyTogether')[1]).toBe(2);
+    expect(JSON.parse(together.out)).toEqual(results);
     writeFileSync(at('no.ttd'), 'x');
     expect((await run('classify', images[0]!, '--patch', at('no.ttd'))).err).toBe(
       `tinytrain: ${at('no.ttd')}: not a patch (magic TTD1 expected)\n`,

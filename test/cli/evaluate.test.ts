@@ -41,6 +41,14 @@ describe('evaluate', () => {
       ]),
     );
   });
+  it('classifies the queries of a task together where a method says so', async () => {
+    await run('--data', data, '--methods', 'none,none:together=yes,none:together=no', '--tasks', '2');
+    expect(calls.filter((call) => call[0] === 'classifyTogether')).toEqual(Array(2).fill(['classifyTogether', 6]));
+    // What differs in nothing else is trained once a task.
+    expect(calls.filter((call) => call[0] === 'adapt')).toHaveLength(2);
+    const { status, err } = await run('--data', data, '--methods', 'none:together=maybe');
+    expect([status, err]).toEqual([2, expect.stringContaining("together must be one of yes, no, got 'maybe'")]);
+  });
   it('prints a table', async () => {
     const { out } = await run('--data', data);
     expect(out.replace(/\d+ ms/g, '0 ms')).toMatchInlineSnapshot(`

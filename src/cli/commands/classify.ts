@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readImage } from '../../node/data.js';
 import { readBytes } from '../../node/files.js';
-import type { Classification } from '../../types.js';
+import type { Classification, RawImage } from '../../types.js';
 import { jsonOption, modelOptions } from '../arguments.js';
 import { type Context, checkInterrupt, printJson } from '../context.js';
 import { table } from '../format.js';
@@ -9,6 +9,7 @@ import { loadModel, type ModelArgs } from '../load.js';
 
 interface ClassifyArgs extends ModelArgs {
   patch: string;
+  together?: boolean;
   json?: boolean;
 }
 
@@ -20,11 +21,16 @@ async function classify(context: Context, images: string[], args: ClassifyArgs):
   } catch (error) {
     throw new Error(`${args.patch}: ${(error as Error).message}`);
   }
-  const results: ({ image: string } & Classification)[] = [];
+  const found: Classification[] = [];
+  const pictures: RawImage[] = [];
   for (const image of images) {
-    results.push({ image, ...session.classify(await readImage(image, session.model.input)) });
+    const picture = await readImage(image, session.model.input);
+    if (args.together) pictures.push(picture);
+    else found.push(session.classify(picture));
     checkInterrupt(context);
   }
+  if (args.together) found.push(...session.classifyTogether(pictures));
+  const results = images.map((image, i) => ({ image, ...found[i]! }));
   if (args.json) return printJson(context, results);
   const rows = results.map(({ image, label, scores }) => {
     const others = Object.entries(scores).filter(([name]) => name !== label);
@@ -39,5 +45,6 @@ export function registerClassify(program: Command, context: Context): void {
     .description('classify images with an adapted model')
     .argument('<image...>', 'image files')
     .requiredOption('--patch <p.ttd>', 'the patch that adapt wrote')
+    .option('--together', 'let the images of this call help each other: more accurate where they are many')
     .action((images: string[], args: ClassifyArgs) => classify(context, images, args));
 }

@@ -101,11 +101,11 @@ async function run(context: Context, args: EvaluateArgs): Promise<void> {
   }
   const session = await loadModel(context, args);
   const methods: MethodSpec[] = [];
-  for (const [i, { label, options }] of args.methods.entries()) {
+  for (const [i, { label, options, together }] of args.methods.entries()) {
     const selection = await chooseSelection(options.method!, given[i], session, context.root);
     const own = criterion ?? criterionOf(options.method);
     const common = { memory, compute, ram, criterion: own, temperature, augment, iterations, variants, views };
-    methods.push({ label, options: { ...common, ...options, ...(selection && { selection }) } });
+    methods.push({ label, options: { ...common, ...options, ...(selection && { selection }) }, together });
   }
   const config: EvaluateConfig = {
     engineUrl: context.engineUrl,
