@@ -2,6 +2,7 @@
 // loaded lazily in files beside them), and the worker's thread.js. Any static server or CDN can serve the folder.
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { smaller } from './minify.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -23,6 +24,9 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 });
+for (const file of Object.keys(metafile.outputs)) {
+  writeFileSync(root + file, await smaller(readFileSync(root + file, 'utf8'), true));
+}
 copyFileSync(`${root}dist/worker/thread.js`, `${root}browser/thread.js`);
 
 // The libraries inside ask for their notices.

@@ -2,6 +2,7 @@
 // to src/worker/inline.ts, from which it starts where no file of it can be reached.
 import { writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { smaller } from './minify.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -31,5 +32,5 @@ const { outputFiles } = await build({
 const header = '// Made by scripts/build-thread.mjs from src/worker/thread.ts.';
 writeFileSync(
   `${root}src/worker/inline.ts`,
-  `${header}\nexport const source: string =\n  ${JSON.stringify(outputFiles[0].text)};\n`,
+  `${header}\nexport const source: string =\n  ${JSON.stringify(await smaller(outputFiles[0].text, false))};\n`,
 );

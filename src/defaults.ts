@@ -29,3 +29,6 @@ export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> 
 export function criterionOf(method: Method | undefined): CriterionName {
   return method === 'deeptrain' ? 'depth' : 'tinytrain';
 }
+
+/** The most views of a picture: the whole, its middle and its corners (views.ts). */
+export const MAX_VIEWS = 6;

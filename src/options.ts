@@ -1,4 +1,4 @@
-import { criterionOf, DEFAULTS, TRAINING } from './defaults.js';
+import { criterionOf, DEFAULTS, MAX_VIEWS, TRAINING } from './defaults.js';
 import type {
   AdaptOptions,
   Augment,
@@ -11,7 +11,6 @@ import type {
   Selection,
   SelectOptions,
 } from './types.js';
-import { MAX_VIEWS } from './views.js';
 
 export const METHODS: readonly Method[] = [
   'tinytrain',

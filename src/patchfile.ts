@@ -1,6 +1,6 @@
 import { crc32 } from './crc32.js';
+import { MAX_VIEWS } from './defaults.js';
 import { TinyTrainError } from './status.js';
-import { MAX_VIEWS } from './views.js';
 
 /** What the host reads of a patch file (docs/formats.md); the engine writes and checks it. */
 

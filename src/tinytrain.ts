@@ -9,7 +9,6 @@ import { classNames, sha256, viewsOf, withViews } from './patchfile.js';
 import { runJob } from './run.js';
 import { TinyTrainError } from './status.js';
 import { type Task, taskOf } from './task.js';
-import { listOf, scoresTogether } from './together.js';
 import type {
   AdaptOptions,
   AdaptReport,
@@ -22,7 +21,7 @@ import type {
   SelectOptions,
   SelectReport,
 } from './types.js';
-import { addViewsToPrototypes, cosine, featuresOfViews } from './views.js';
+import { cosine, featuresOfViews } from './views.js';
 
 /**
  * A pre-trained network that can be adapted. One engine, one model; after `adapt` or `apply` it classifies by the
@@ -102,8 +101,8 @@ export class TinyTrain {
       const look = () => margins!(engine, task, this.model.input, this.model.features, { ...checked, crew });
       const before = guarded ? await look() : [];
       const trainBegun = performance.now();
-      const loss = await this.#train(task, checked);
-      let patch = withViews(engine.patch(task.classes), checked.views);
+      const { loss, patch: own } = await this.#train(task, checked);
+      let patch = own;
       const trained = performance.now();
       const peakBytes = engine.control.get('peakBytes');
       const guard = guarded ? compare!(before, await look()) : null;
@@ -141,6 +140,7 @@ export class TinyTrain {
   /** The class whose prototype has the highest cosine with the image's features, and all cosines. */
   classify(image: ImageInput): Classification {
     const ways = this.#ways();
+    this.#idle();
     if (this.#views > 1) {
       const features = this.#features(image);
       return this.#named(Float32Array.from(this.#prototypes(), (prototype) => cosine(features, prototype)));
@@ -154,10 +154,14 @@ export class TinyTrain {
    * (src/together.ts): more accurate where there are many, but the answer to each depends on all. The prototypes that are
    * kept stay what they are.
    */
-  classifyTogether(images: readonly ImageInput[]): Classification[] {
+  async classifyTogether(images: readonly ImageInput[]): Promise<Classification[]> {
     this.#ways();
-    const features = listOf(images).map((image) => this.#features(image));
-    return scoresTogether(features, this.#prototypes()).map((scores) => this.#named(scores));
+    if (!Array.isArray(images)) throw new TinyTrainError('classifyTogether takes a list of images');
+    return this.#exclusive(async () => {
+      const { scoresOfAll } = await import('./together.js');
+      const scores = await scoresOfAll(images.length, (i) => this.#features(images[i]), this.#prototypes());
+      return scores.map((cosines) => this.#named(cosines));
+    });
   }
 
   /** The feature vector of an image under the current weights; spatial features in ONNX's order (channel, row, column). */
@@ -211,24 +215,25 @@ export class TinyTrain {
 
   /** The patch of prototypes alone, from the original weights; it is what the engine holds then. */
   async #unadapted(task: Task, options: CheckedOptions): Promise<Uint8Array> {
-    const { engine } = this.#loaded;
     const none = { ...options, method: 'none' as const, selection: undefined, onProgress: undefined };
     await choose(this.#loaded, task, none);
-    await this.#train(task, none);
-    return withViews(engine.patch(task.classes), none.views);
+    return (await this.#train(task, none)).patch;
   }
 
-  /** Trains what is selected; the prototypes are then those of the adapted network. Returns the loss of every iteration. */
-  async #train(task: Task, options: CheckedOptions): Promise<number[]> {
+  /** Trains what is selected: the patch, with prototypes of the adapted network, and the loss of every iteration. */
+  async #train(task: Task, options: CheckedOptions): Promise<{ patch: Uint8Array; loss: number[] }> {
     const { engine } = this.#loaded;
+    const { views, signal } = options;
     const crew = crewFor(this.#loaded, task, options);
     engine.begin(JOB.train);
     const loss = await runJob(engine, task, options, crew);
-    if (options.views > 1) {
+    if (views > 1) {
+      // Only who asks for more views loads what makes their prototypes.
+      const { addViewsToPrototypes } = await import('./prototypes.js');
       const { input, features } = this.model;
-      await addViewsToPrototypes(engine, task, input, features, options.views, { signal: options.signal, crew });
+      await addViewsToPrototypes(engine, task, input, features, views, { signal, crew });
     }
-    return loss;
+    return { patch: withViews(engine.patch(task.classes), views), loss };
   }
 
   /** Number of classes; an error where there are none. */
@@ -245,7 +250,6 @@ export class TinyTrain {
 
   /** Features of an image by as many views as the patch says, but for a factor. */
   #features(image: ImageInput): Float64Array {
-    this.#idle();
     const { input, features } = this.model;
     return featuresOfViews(this.#loaded.engine, this.#tensor(image), input, features, this.#views);
   }

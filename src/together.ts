@@ -5,7 +5,7 @@
  * host has the same bits.
  */
 
-import { TinyTrainError } from './status.js';
+import { SLICE, turn } from './run.js';
 
 const WEIGHT = 10;
 const ROUNDS = 3;
@@ -18,12 +18,6 @@ function power(x: number): number {
   let y = 1 + x / 2 ** SQUARINGS;
   for (let i = 0; i < SQUARINGS; i++) y *= y;
   return y;
-}
-
-/** Checks that images were given as a list. */
-export function listOf<T>(images: readonly T[]): readonly T[] {
-  if (Array.isArray(images)) return images;
-  throw new TinyTrainError('classifyTogether takes a list of images');
 }
 
 /** The vector with norm 1; zeros where it has no direction. */
@@ -61,4 +55,22 @@ export function scoresTogether(
     moved = sums.map(unit);
   }
   return features.map((f) => Float32Array.from(moved, (prototype) => dot(f, prototype)));
+}
+
+/** The same for `count` pictures whose features are made one by one, in slices. */
+export async function scoresOfAll(
+  count: number,
+  features: (i: number) => ArrayLike<number>,
+  prototypes: readonly ArrayLike<number>[],
+): Promise<Float32Array[]> {
+  const all: ArrayLike<number>[] = [];
+  let begun = performance.now();
+  while (all.length < count) {
+    if (performance.now() - begun > SLICE) {
+      await turn();
+      begun = performance.now();
+    }
+    all.push(features(all.length));
+  }
+  return scoresTogether(all, prototypes);
 }

@@ -3,11 +3,8 @@
  * a small network's features change with where a picture's edges lie, and the mean changes less. Only +, -, * and /:
  * every host has the same bits.
  */
-import { type EmbedRun, embedAll } from './embed.js';
 import type { Engine } from './engine.js';
 import { JOB } from './job.js';
-import { TinyTrainError } from './status.js';
-import type { Task } from './task.js';
 
 /** What a view shows: the share of a side, and where it begins, in pixels. */
 export interface Frame {
@@ -18,7 +15,7 @@ export interface Frame {
 
 /**
  * The windows: side, and how much of what they leave lies above and left of them, as shares. First the middle, which
- * brings most of the gain alone, then the corners, opposite ones together.
+ * brings most of the gain alone, then the corners, opposite ones together. MAX_VIEWS (defaults.ts) counts them and the whole.
  */
 const WINDOWS: readonly (readonly [side: number, top: number, left: number])[] = [
   [0.8, 0.5, 0.5],
@@ -27,9 +24,6 @@ const WINDOWS: readonly (readonly [side: number, top: number, left: number])[] =
   [0.88, 0, 1],
   [0.88, 1, 0],
 ];
-/** The most views of a picture: the whole and every window. */
-export const MAX_VIEWS = 1 + WINDOWS.length;
-
 /** Height, width and channels of a tensor. */
 export type Input = readonly [number, number, number];
 
@@ -73,38 +67,6 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
     bb += b[j]! * b[j]!;
   }
   return aa > 0 && bb > 0 ? product / (Math.sqrt(aa) * Math.sqrt(bb)) : 0;
-}
-
-/**
- * Makes the prototypes that the engine holds, which are class means of the samples themselves, class means of `views` views
- * of each sample, under the weights that it holds. Throws where one has no finite norm.
- */
-export async function addViewsToPrototypes(
-  engine: Engine,
-  { classes, labels, tensors }: Task,
-  input: Input,
-  features: number,
-  views: number,
-  run: EmbedRun,
-): Promise<void> {
-  const shots = classes.map((_, k) => labels.filter((label) => label === k).length);
-  const sums = Float64Array.from(engine.floats('prototypesPointer', classes.length * features));
-  for (let view = 1; view < views; view++) {
-    const seen = await embedAll(engine, features, tensors.length, (i) => viewOf(tensors[i]!, input, view), run);
-    for (const [i, f] of seen.entries()) {
-      const at = labels[i]! * features;
-      for (let j = 0; j < features; j++) sums[at + j]! += f[j]! / shots[labels[i]!]!;
-    }
-  }
-  const means = Float32Array.from(sums, (sum) => sum / views);
-  // The engine refuses a patch whose prototypes have no finite norm in its single precision.
-  const squares = classes.map((_, k) => {
-    return means.subarray(k * features, (k + 1) * features).reduce((sum, x) => Math.fround(sum + x * x), 0);
-  });
-  if (!squares.every(Number.isFinite)) {
-    throw new TinyTrainError('training diverged: the features of a view are too large; lower the learning rate (--lr)');
-  }
-  engine.setPrototypes(means);
 }
 
 /** Mean features of `views` views of a tensor, but for a factor. */

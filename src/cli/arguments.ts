@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DEFAULTS, TRAINING } from '../defaults.js';
+import { DEFAULTS, MAX_VIEWS, TRAINING } from '../defaults.js';
 import {
   AUGMENTS,
   BINARIES,
@@ -12,7 +12,6 @@ import {
   positive,
 } from '../options.js';
 import type { Augment, CriterionName, Method, OptimizerName } from '../types.js';
-import { MAX_VIEWS } from '../views.js';
 import type { ModelArgs } from './load.js';
 
 /** Turns an error of a check into a usage error of commander's, with exit status 2. */

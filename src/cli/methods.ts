@@ -1,3 +1,4 @@
+import { MAX_VIEWS } from '../defaults.js';
 import type { MethodSpec } from '../node/evaluate-run.js';
 import {
   AUGMENTS,
@@ -11,7 +12,6 @@ import {
   parseMemory,
   positive,
 } from '../options.js';
-import { MAX_VIEWS } from '../views.js';
 
 /** Settings that a method of `--methods` may carry. `selection` names a file, `together` is about the queries. */
 const SETTINGS: Record<string, (text: string) => unknown> = {

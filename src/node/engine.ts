@@ -27,7 +27,7 @@ export interface Session {
   adapt(support: Sample[], options?: AdaptOptions): Promise<AdaptReport>;
   information(): Record<string, Float32Array>;
   classify(image: ImageInput): Classification;
-  classifyTogether(images: readonly ImageInput[]): Classification[];
+  classifyTogether(images: readonly ImageInput[]): Promise<Classification[]>;
   embed(image: ImageInput): Float32Array;
   patch(): Uint8Array;
   apply(patch: Uint8Array): void;

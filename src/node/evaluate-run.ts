@@ -100,7 +100,7 @@ export async function createRunner(config: EvaluateConfig): Promise<(job: Job) =
       }
       const { report, seconds } = last;
       const images = query.map(({ image }) => image);
-      const found = together ? session.classifyTogether(images) : images.map((image) => session.classify(image));
+      const found = together ? await session.classifyTogether(images) : images.map((image) => session.classify(image));
       const right = query.filter((sample, i) => found[i]!.label === sample.label).length;
       const layers = chosenLayers(report);
       results.push({

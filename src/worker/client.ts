@@ -4,7 +4,6 @@ import type { ImportOptions } from '../load.js';
 import { checkOptions, integer, OptionError } from '../options.js';
 import { locate } from '../resources.js';
 import { TinyTrainError } from '../status.js';
-import { listOf } from '../together.js';
 import type {
   AdaptOptions,
   AdaptReport,
@@ -116,7 +115,8 @@ export class TinyTrain {
 
   /** Classifies images of one task at once, by prototypes that move towards them. */
   async classifyTogether(images: readonly ImageInput[], options: TransferOptions = {}): Promise<Classification[]> {
-    const [own, buffers] = pack(listOf(images), options);
+    // What is no list, the thread refuses.
+    const [own, buffers] = Array.isArray(images) ? pack(images, options) : [images, []];
     return this.#call('classifyTogether', [own], buffers);
   }
 

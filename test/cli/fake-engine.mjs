@@ -150,7 +150,7 @@ export class TinyTrain {
   }
 
   /** Moves nothing, but says that it was asked. */
-  classifyTogether(images) {
+  async classifyTogether(images) {
     calls.push(['classifyTogether', images.length]);
     return images.map((image) => this.classify(image));
   }

@@ -74,7 +74,7 @@ describe('classifyTogether', () => {
     const tt = await TinyTrain.load('small');
     await tt.adapt(support, { iterations: 3, views });
     const before = images.map((picture) => tt.classify(picture));
-    const together = tt.classifyTogether(images);
+    const together = await tt.classifyTogether(images);
     expect(together.map(({ scores }) => Object.keys(scores))).toEqual(before.map(({ scores }) => Object.keys(scores)));
     for (const { label, scores } of together) expect(scores[label]).toBe(Math.max(...Object.values(scores)));
     expect(together).not.toEqual(before);
@@ -87,9 +87,17 @@ describe('classifyTogether', () => {
 
   it('says what it lacks', async () => {
     const tt = await TinyTrain.load('small');
-    expect(() => tt.classifyTogether(images)).toThrow('nothing to classify with: call adapt, or apply a patch, first');
+    await expect(tt.classifyTogether(images)).rejects.toThrow(
+      'nothing to classify with: call adapt, or apply a patch, first',
+    );
     await tt.adapt(support, { method: 'none' });
-    expect(() => tt.classifyTogether(images[0] as never)).toThrow('classifyTogether takes a list of images');
-    expect(tt.classifyTogether([])).toEqual([]);
+    await expect(tt.classifyTogether(images[0] as never)).rejects.toThrow('classifyTogether takes a list of images');
+    expect(await tt.classifyTogether([])).toEqual([]);
+    const running = tt.classifyTogether(images);
+    expect(() => tt.classify(images[0]!)).toThrow('an adaptation is running: wait for it, or abort it, first');
+    await running;
+    const broken = [images[0]!, { data: new Uint8Array(5), width: 1, height: 1 }];
+    await expect(tt.classifyTogether(broken)).rejects.toThrow('image: 1 x 1 needs 3 bytes');
+    expect(tt.classify(images[0]!).label).toMatch(/^[abc]$/);
   });
 });

@@ -29,7 +29,7 @@ async function classify(context: Context, images: string[], args: ClassifyArgs):
     else found.push(session.classify(picture));
     checkInterrupt(context);
   }
-  if (args.together) found.push(...session.classifyTogether(pictures));
+  if (args.together) found.push(...(await session.classifyTogether(pictures)));
   const results = images.map((image, i) => ({ image, ...found[i]! }));
   if (args.json) return printJson(context, results);
   const rows = results.map(({ image, label, scores }) => {
