@@ -11,6 +11,7 @@ const SHORT = {
   'tinytrain:compute=30%': '30%',
 };
 const [blue, red, green, pink, orange, sky, black, violet] = COLOURS;
+/** The rows that the pictures of costs show; other ways of classifying lie above the same place. */
 const COLOUR = {
   lastlayer: pink,
   biasonly: green,
@@ -18,10 +19,8 @@ const COLOUR = {
   sparseupdate: blue,
   tinytrain: red,
   'tinytrain:criterion=fisher': sky,
-  'tinytrain:views=6': red,
   deeptrain: violet,
   'deeptrain:views=6': violet,
-  'deeptrain:views=6:together=yes': violet,
   fulltrain: black,
 };
 const X = {
@@ -101,7 +100,7 @@ export function costPicture(tables, x, folder) {
   const [points, budgets, levels] = [[], [], []];
   for (const table of known) {
     const at = (row) => point(table, row, x, 'fulltrain');
-    const methods = METHODS.filter((row) => row !== 'none' && table.has(row)).map(at);
+    const methods = METHODS.filter((row) => row in COLOUR && table.has(row)).map(at);
     points.push(...methods);
     levels.push(at('none'));
     const other = Object.keys(SHORT).filter(
