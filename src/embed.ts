@@ -1,6 +1,6 @@
 /** Features of many tensors, for who looks at them outside of a job of the engine. */
 import type { Engine } from './engine.js';
-import { type Crew, JOB } from './job.js';
+import type { Crew } from './job.js';
 import { SLICE, turn } from './run.js';
 
 /** What embedding needs besides the samples. */
@@ -28,10 +28,7 @@ export async function embedAll(
       signal?.throwIfAborted();
       begun = performance.now();
     }
-    const sample = tensor(i);
-    engine.begin(JOB.embed);
-    engine.pump({ sample: () => sample });
-    all.set(engine.floats('featuresPointer', features), i * features);
+    all.set(engine.embed(tensor(i), features), i * features);
   }
   if (crew) {
     crew.share(-1, new Uint8Array(all.slice().buffer));

@@ -119,6 +119,13 @@ export class Engine {
     this.#call(() => this.#exports.begin(job));
   }
 
+  /** Features of a tensor under the present weights; where there are prototypes, their cosines are at `scoresPointer` then. */
+  embed(tensor: Float32Array, features: number): Float32Array {
+    this.begin(JOB.embed);
+    this.pump({ sample: () => tensor });
+    return this.floats('featuresPointer', features);
+  }
+
   /** True if the job goes on only when another instance has handed on what it has. */
   get waits(): boolean {
     return this.#missing !== undefined;

@@ -166,8 +166,7 @@ export class TinyTrain {
 
   /** The feature vector of an image under the current weights; spatial features in ONNX's order (channel, row, column). */
   embed(image: ImageInput): Float32Array {
-    this.#forward(image);
-    const values = this.#loaded.engine.floats('featuresPointer', this.model.features);
+    const values = this.#forward(image);
     const [height, width, channels] = this.#stored.operators.at(-1)!.out;
     const area = height * width;
     if (area === 1) return values;
@@ -262,11 +261,10 @@ export class TinyTrain {
     return { label: this.#classes[best]!, scores };
   }
 
-  #forward(image: ImageInput): void {
+  /** Features of an image, as the engine has them. */
+  #forward(image: ImageInput): Float32Array {
     this.#idle();
-    const tensor = this.#tensor(image);
-    this.#loaded.engine.begin(JOB.embed);
-    this.#loaded.engine.pump({ sample: () => tensor });
+    return this.#loaded.engine.embed(this.#tensor(image), this.model.features);
   }
 
   #keepInformation(): void {

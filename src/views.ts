@@ -4,7 +4,6 @@
  * every host has the same bits.
  */
 import type { Engine } from './engine.js';
-import { JOB } from './job.js';
 
 /** What a view shows: the share of a side, and where it begins, in pixels. */
 export interface Frame {
@@ -79,10 +78,7 @@ export function featuresOfViews(
 ): Float64Array {
   const sum = new Float64Array(features);
   for (let view = 0; view < views; view++) {
-    const sample = viewOf(tensor, input, view);
-    engine.begin(JOB.embed);
-    engine.pump({ sample: () => sample });
-    for (const [j, x] of engine.floats('featuresPointer', features).entries()) sum[j]! += x;
+    for (const [j, x] of engine.embed(viewOf(tensor, input, view), features).entries()) sum[j]! += x;
   }
   return sum;
 }

@@ -141,10 +141,8 @@ describe('adapt with views', () => {
 
   it('refuses features of a view that are too large', async () => {
     const engine = {
-      begin: () => undefined,
-      pump: () => true,
-      floats: (pointer: string, count: number) =>
-        new Float32Array(count).fill(pointer === 'featuresPointer' ? 1e25 : 1),
+      embed: () => new Float32Array(4).fill(1e25),
+      floats: (_: string, count: number) => new Float32Array(count).fill(1),
       setPrototypes: () => expect.unreachable(),
     };
     const task = { classes: ['a', 'b'], labels: [0, 1], tensors: [new Float32Array(12), new Float32Array(12)] };
