@@ -143,7 +143,7 @@ export function iterationOptions(command: Command): Command {
     )
     .option(
       '--views <n>',
-      `views of a picture that are classified together, 1 to ${MAX_VIEWS}: as many forward passes`,
+      `views of a picture whose mean is classified, 1 to ${MAX_VIEWS}: as many forward passes`,
       wholeNumber('views', 1, MAX_VIEWS),
       DEFAULTS.views,
     );
