@@ -83,8 +83,9 @@ function placed(points, pixel) {
         y1: y + place.dy + LETTER.height / 2,
       };
       const meets = taken.filter((other) => other.network === point.network && overlap(box, other));
-      // A name that leaves its panel on the left meets the next one's axis or names.
-      const met = meets.reduce((sum, { weight }) => sum + weight, Number(x0 < 0));
+      // A name that leaves its panel on the left meets the next one's axis or names; one far from its point is hardly its.
+      const far = 2 * Number(Math.abs(place.dy) > 2 * LETTER.height);
+      const met = meets.reduce((sum, { weight }) => sum + weight, Number(x0 < 0) + far);
       return { place, box, met };
     });
     const { place, box } = tries.reduce((best, next) => (next.met < best.met ? next : best));
@@ -165,7 +166,6 @@ export function costPicture(tables, x, folder) {
         fill: '#555',
       }),
       Plot.line(budgets, { ...facet, x: 'x', y: 'y', stroke: '#999', strokeDasharray: '2 2', z: 'network' }),
-      Plot.dot(others, { ...facet, x: 'x', y: 'y', r: 3, fill: 'white', stroke: '#555' }),
       Plot.ruleX(points, {
         ...facet,
         x: 'x',
@@ -175,13 +175,15 @@ export function costPicture(tables, x, folder) {
         strokeWidth: 1.5,
         strokeOpacity: 0.5,
       }),
-      Plot.dot(points, { ...facet, x: 'x', y: 'y', fill: ({ row }) => COLOUR[row], r: 5 }),
       ...PLACES.map((place) =>
         Plot.text(
           names.filter((point) => point.place === place),
           { ...facet, ...place, x: 'x', y: 'y', text: 'name', fill: 'fill', stroke: 'white', strokeWidth: 4 },
         ),
       ),
+      // Above the names, so that none hides one.
+      Plot.dot(others, { ...facet, x: 'x', y: 'y', r: 3, fill: 'white', stroke: '#555' }),
+      Plot.dot(points, { ...facet, x: 'x', y: 'y', fill: ({ row }) => COLOUR[row], r: 5 }),
     ],
   });
 }
