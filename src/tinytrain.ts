@@ -152,7 +152,7 @@ export class TinyTrain {
   /**
    * Classifies images of one task at once, for which the prototypes move towards the images that they claim
    * (src/together.ts): more accurate where there are many, but the answer to each depends on all. The prototypes that are
-   * kept stay what they are.
+   * kept stay what they are. The images must not change until the promise is fulfilled.
    */
   async classifyTogether(images: readonly ImageInput[]): Promise<Classification[]> {
     this.#ways();

@@ -1,7 +1,7 @@
 /**
  * Views of a picture: windows of it, each enlarged to the whole. The mean of their features says more than those of one:
- * a small network's features change with where a picture's edges lie, and the mean changes less. Only +, -, * and /:
- * every host has the same bits.
+ * a small network's features change with where a picture's edges lie, and the mean changes less. Only +, -, *, /
+ * and square roots: every host has the same bits.
  */
 import type { Engine } from './engine.js';
 

@@ -143,9 +143,8 @@ export function iterationOptions(command: Command): Command {
     )
     .option(
       '--views <n>',
-      `views of a picture whose mean is classified, 1 to ${MAX_VIEWS}: as many forward passes`,
+      `views of a picture whose mean is classified, 1 (default) to ${MAX_VIEWS}: as many forward passes`,
       wholeNumber('views', 1, MAX_VIEWS),
-      DEFAULTS.views,
     );
 }
 
@@ -180,7 +179,7 @@ export interface SelectArgs extends ModelArgs {
 export interface AdaptArgs extends SelectArgs {
   iterations: number;
   variants?: number;
-  views: number;
+  views?: number;
   optimizer?: OptimizerName;
   lr?: number;
   workers: number;

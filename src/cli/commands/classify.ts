@@ -30,6 +30,7 @@ async function classify(context: Context, images: string[], args: ClassifyArgs):
     checkInterrupt(context);
   }
   if (args.together) found.push(...(await session.classifyTogether(pictures)));
+  checkInterrupt(context);
   const results = images.map((image, i) => ({ image, ...found[i]! }));
   if (args.json) return printJson(context, results);
   const rows = results.map(({ image, label, scores }) => {

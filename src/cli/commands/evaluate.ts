@@ -39,7 +39,7 @@ interface EvaluateArgs extends Omit<SelectArgs, 'support' | 'method' | 'selectio
   workers: number;
   iterations: number;
   variants?: number;
-  views: number;
+  views?: number;
   raw?: string;
   shard?: Shard;
   out?: string;
