@@ -7,7 +7,9 @@ import { buildBoard, buildLinux, emulate, execute } from './build.mjs';
 import { makeData } from './make-data.mjs';
 
 const here = import.meta.dirname;
-const HOST = ['tinytrain_host.c', 'tinytrain_status.c', 'adapt.c'].map((name) => join(here, '../wamr', name));
+const HOST = ['tinytrain_host.c', 'tinytrain_status.c', 'adapt.c', 'views.c', 'crc32.c'].map((name) =>
+  join(here, '../wamr', name),
+);
 const OWN = ['job.c', 'store.c', 'sha256.c'].map((name) => join(here, name));
 const WASM = resolve(here, '../../build/tinytrain.wasm');
 /** A C stack that is enough for every engine; its high-water mark is measured. */

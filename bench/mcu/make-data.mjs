@@ -97,6 +97,7 @@ function source({ o, input, ways, support, queries, names, arena, ram, model, wa
     memory: `${Math.min(o.memory, 0xffffffff)}u`,
     share: (o.compute.share ?? 0).toPrecision(17),
     macs: (o.compute.macs ?? 0).toPrecision(17),
+    views: o.views,
   };
   const fields = Object.entries(options).map(([name, value]) => `        .${name} = ${value},\n`);
   const nameBytes = names.reduce((sum, name) => sum + Buffer.byteLength(name) + 1, 0);

@@ -2,7 +2,7 @@
 //
 //   node bench/mcu/run.mjs [--board m7|m4] [--engine wasm2c|fast|classic|linux-wasm2c] [--model M.ttm] [--support DIR|ZIP]
 //     [--ways 3] [--shots 5] [--queries 20] [--iterations 40] [--variants 8] [--method tinytrain] [--memory 1MB] [--compute 15%]
-//     [--seed 0] [--linear BYTES] [--ram BYTES] [--stack BYTES] [--flash BYTES] [--store BYTES] [--timeout SECONDS] [--no-node] [--json]
+//     [--seed 0] [--views 1] [--linear BYTES] [--ram BYTES] [--stack BYTES] [--flash BYTES] [--store BYTES] [--timeout SECONDS] [--no-node] [--json]
 //
 // Support and queries are images of the first `ways` classes of the folder: `shots` of each, and `queries` of those behind them.
 // --ram is all RAM that the board has, --linear WebAssembly's part of it (the engine selects what fits), --store
@@ -30,6 +30,7 @@ const OPTIONS = {
   memory: TEXT,
   compute: TEXT,
   seed: TEXT,
+  views: TEXT,
   linear: TEXT,
   ram: TEXT,
   stack: TEXT,
@@ -41,7 +42,7 @@ const OPTIONS = {
 };
 const ENGINES = ['wasm2c', 'fast', 'classic', 'linux-wasm2c'];
 /** Options of TinyTrain.adapt that are given on the command line. */
-const ADAPT = ['iterations', 'variants', 'method', 'memory', 'compute', 'seed'];
+const ADAPT = ['iterations', 'variants', 'method', 'memory', 'compute', 'seed', 'views'];
 
 function number(args, name) {
   if (args[name] === undefined) return undefined;

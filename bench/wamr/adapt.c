@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "views.h"
+
 /* Bits of the control block's `augment`. */
 enum { AUGMENT_ON = 1, AUGMENT_FLIP = 2 };
 /* Share of the samples that may leave their class when mirrored, for mirroring to be allowed (src/choose.ts). */
@@ -30,6 +32,7 @@ struct tt_options tt_defaults(void)
         .variants = 8,
         .memory = 1 << 20,
         .share = 0.15,
+        .views = 1,
     };
 }
 
@@ -129,6 +132,9 @@ static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
 
 int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct tt_options *options, const struct tt_task *task)
 {
+    if (options->views < 1 || options->views > TT_MAX_VIEWS)
+        return TT_VIEWS;
+    engine->views = options->views;
     int32_t status = tt_open(engine, model_bytes);
     if (!status)
         status = tt_set_task(engine, task->labels, task->samples, task->ways);
@@ -162,13 +168,25 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
             c->draws = (int32_t)fmin(c->samples, floor(c->compute_budget / c->backward_macs));
     } else
         status = select_method(engine, options->method);
+    if (!status && engine->views > 1)
+        status = tt_views_fit(engine);
     return status ? status : tt_patch_fits(engine, task->name_bytes);
 }
 
 int32_t tt_train(struct tt_engine *engine, const struct tt_task *task, const uint8_t **patch, uint32_t *patch_bytes)
 {
     int32_t status = job(engine, TT_JOB_TRAIN);
-    return status ? status : tt_patch(engine, task->names, task->name_bytes, patch, patch_bytes);
+    if (!status && engine->views > 1)
+        status = tt_views_prototypes(engine, task);
+    if (!status)
+        status = tt_patch(engine, task->names, task->name_bytes, patch, patch_bytes);
+    if (status || engine->views == 1)
+        return status;
+    if (*patch_bytes < PATCH_HEADER)
+        return TT_ADDRESS;
+    /* It lies in the module's memory, which may be written. */
+    tt_views_write((uint8_t *)*patch, *patch_bytes, engine->views);
+    return TT_DONE;
 }
 
 int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t *patch, uint32_t patch_bytes,
@@ -183,6 +201,9 @@ int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t
     uint32_t at, bytes, count = 0;
     if (patch_bytes < PATCH_HEADER)
         return TT_ADDRESS;
+    status = tt_views_read(patch, &engine->views);
+    if (status)
+        return status;
     memcpy(&at, patch + PATCH_NAMES_OFFSET, sizeof at);
     memcpy(&bytes, patch + PATCH_NAMES_BYTES, sizeof bytes);
     memcpy(ways, patch + PATCH_WAYS, sizeof *ways);
@@ -196,6 +217,8 @@ int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t
 
 int32_t tt_classify(struct tt_engine *engine, int32_t *label, float *cosine)
 {
+    if (engine->views > 1)
+        return tt_views_classify(engine, label, cosine);
     int32_t status = job(engine, TT_JOB_EMBED);
     if (status)
         return status;

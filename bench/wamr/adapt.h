@@ -33,6 +33,7 @@ struct tt_options {
     uint32_t memory; /* budget of backward bytes */
     double share;    /* budget of a backward pass, as a share of the full one; 0: `macs` says it */
     double macs;
+    int32_t views; /* of a picture, 1 to TT_MAX_VIEWS: prototypes and pictures are mean features of so many */
 };
 
 /* The support set, without its tensors. */
@@ -67,7 +68,7 @@ int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t
 
 /*
  * The class of the sample that the caller gives as sample 0, after tt_train or tt_restore: the one whose prototype has
- * the highest cosine. `*cosine` is that cosine; it may be NULL.
+ * the highest cosine. `*cosine` is that cosine; it may be NULL. It takes as many embeddings as the patch has views.
  */
 int32_t tt_classify(struct tt_engine *engine, int32_t *label, float *cosine);
 

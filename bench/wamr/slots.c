@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "crc32.h"
+
 /* "TTS1" */
 #define MAGIC 0x31535454u
 /* Bytes read at a time to check a patch. */
@@ -15,23 +17,6 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == TT_SLOT_HEADER, "a header is as drawn");
 
-/* CRC-32 of IEEE 802.3, four bits at a time: a table of 64 bytes. Begins with 0; goes on with what it gave before. */
-static uint32_t crc32(uint32_t crc, const void *bytes, size_t count)
-{
-    static const uint32_t TABLE[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-    const uint8_t *at = bytes;
-    crc = ~crc;
-    for (size_t i = 0; i < count; i++) {
-        crc ^= at[i];
-        crc = crc >> 4 ^ TABLE[crc & 15];
-        crc = crc >> 4 ^ TABLE[crc & 15];
-    }
-    return ~crc;
-}
-
 /* CRC-32 of bytes on the device; false if they cannot be read. */
 static bool device_crc(const struct tt_flash *flash, uint32_t offset, uint32_t bytes, uint32_t *crc)
 {
@@ -41,7 +26,7 @@ static bool device_crc(const struct tt_flash *flash, uint32_t offset, uint32_t b
         count = bytes - done < CHUNK ? bytes - done : CHUNK;
         if (flash->read(flash->user, offset + done, chunk, count) != 0)
             return false;
-        *crc = crc32(*crc, chunk, count);
+        *crc = tt_crc32(*crc, chunk, count);
     }
     return true;
 }
@@ -53,7 +38,7 @@ static bool is_good(const struct tt_flash *flash, uint32_t index, struct tt_slot
     uint32_t at = index * flash->slot_bytes, crc;
     if (flash->read(flash->user, at, &header, sizeof header) != 0)
         return false;
-    if (header.magic != MAGIC || header.crc != crc32(0, &header, offsetof(struct header, crc)))
+    if (header.magic != MAGIC || header.crc != tt_crc32(0, &header, offsetof(struct header, crc)))
         return false;
     if (header.bytes > flash->slot_bytes - TT_SLOT_HEADER)
         return false;
@@ -92,13 +77,13 @@ int32_t tt_slots_save(const struct tt_flash *flash, const void *patch, uint32_t 
     if (flash->slot_bytes < TT_SLOT_HEADER || bytes > flash->slot_bytes - TT_SLOT_HEADER)
         return TT_SLOTS_SIZE;
     struct tt_slot newest;
-    struct header header = { .magic = MAGIC, .counter = 1, .bytes = bytes, .patch_crc = crc32(0, patch, bytes) };
+    struct header header = { .magic = MAGIC, .counter = 1, .bytes = bytes, .patch_crc = tt_crc32(0, patch, bytes) };
     uint32_t index = 0, crc;
     if (tt_slots_find(flash, &newest) == 0) {
         index = 1 - newest.index;
         header.counter = newest.counter + 1;
     }
-    header.crc = crc32(0, &header, offsetof(struct header, crc));
+    header.crc = tt_crc32(0, &header, offsetof(struct header, crc));
     uint32_t at = index * flash->slot_bytes;
     if (flash->erase(flash->user, at, flash->slot_bytes) != 0)
         return TT_SLOTS_DEVICE;

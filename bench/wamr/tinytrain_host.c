@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "views.h"
+
 /* WebAssembly's own stack, in bytes; the engine's calls are shallow. */
 #define STACK_BYTES 4096
 /* The app heap that WAMR can make: at least, and at most so many bytes. */
@@ -99,6 +101,7 @@ int32_t tt_create(struct tt_engine *engine, wasm_module_t module, uint32_t arena
 {
     memset(engine, 0, sizeof *engine);
     engine->caller = caller;
+    engine->views = 1;
     if (arena_bytes > HEAP_MOST - HEAP_LEAST)
         return TT_HOST_MEMORY;
     /*
@@ -159,8 +162,7 @@ void tt_destroy(struct tt_engine *engine)
     memset(engine, 0, sizeof *engine);
 }
 
-/* TT_NEED_MEMORY, with the bytes in the control block, unless an arena of `bytes` bytes is there. */
-static int32_t need(struct tt_engine *engine, uint64_t bytes)
+int32_t tt_need(struct tt_engine *engine, uint64_t bytes)
 {
     if (bytes <= engine->control->arena_bytes)
         return TT_DONE;
@@ -180,7 +182,7 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
     engine->caller->forget(engine->caller->user);
     if (bytes < HEADER_BYTES)
         return TT_MODEL_SIZE;
-    int32_t status = need(engine, HEADER_BYTES);
+    int32_t status = tt_need(engine, HEADER_BYTES);
     if (!status)
         status = slice(engine, 0, engine->arena, HEADER_BYTES);
     if (status)
@@ -190,7 +192,7 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
     /* A head that cannot be one: the engine says what is wrong with the file, of which it sees only this much. */
     if (head < HEADER_BYTES || head > bytes)
         head = HEADER_BYTES;
-    status = need(engine, head);
+    status = tt_need(engine, head);
     if (!status)
         status = slice(engine, 0, engine->arena, head);
     if (!status)
@@ -230,12 +232,15 @@ static bool is_key(const struct tt_control *c, int32_t key)
 }
 
 /* Has the caller write what is asked for of a sample, and checks its values: what they would do to the weights shows late, or never. */
-static int32_t sample(const struct tt_caller *caller, const struct tt_control *c, uint8_t *to)
+static int32_t sample(struct tt_engine *engine, uint8_t *to)
 {
+    const struct tt_caller *caller = engine->caller;
+    const struct tt_control *c = engine->control;
     uint32_t bytes = c->io_bytes;
     if (!bytes || (bytes | c->io_offset) % sizeof(float))
         return TT_ADDRESS;
-    int32_t status = caller->sample(caller->user, c->io_index, c->io_offset, to, bytes);
+    int32_t status = engine->view ? tt_view(engine, engine->first, engine->view, c->io_offset, to, bytes)
+                                  : caller->sample(caller->user, c->io_index, c->io_offset, to, bytes);
     for (uint32_t at = 0, value; at + sizeof value <= bytes && !status; at += sizeof value) {
         memcpy(&value, to + at, sizeof value);
         if ((value & 0x7f800000) == 0x7f800000)
@@ -262,7 +267,7 @@ static int32_t answer(struct tt_engine *engine, int32_t wanted)
     if (wanted == TT_SLICE)
         return caller->slice(caller->user, (uint32_t)c->io_index, at, c->io_bytes);
     if (wanted == TT_SAMPLE)
-        return sample(caller, c, at);
+        return sample(engine, at);
     if (!is_key(c, c->io_index))
         return TT_ADDRESS;
     if (wanted == TT_STORE)
@@ -310,7 +315,7 @@ static int32_t patch_layout(struct tt_engine *engine, uint32_t name_bytes, uint3
     uint32_t at = engine->control->free_pointer;
     if (at < engine->arena)
         return TT_ADDRESS;
-    return need(engine, (uint64_t)at - engine->arena + *size + name_bytes);
+    return tt_need(engine, (uint64_t)at - engine->arena + *size + name_bytes);
 }
 
 int32_t tt_patch_fits(struct tt_engine *engine, uint32_t name_bytes)
@@ -342,7 +347,7 @@ int32_t tt_apply(struct tt_engine *engine, const uint8_t *patch, uint32_t bytes)
     uint32_t at = engine->control->free_pointer;
     if (at < engine->arena)
         return TT_ADDRESS;
-    int32_t status = need(engine, (uint64_t)at - engine->arena + bytes);
+    int32_t status = tt_need(engine, (uint64_t)at - engine->arena + bytes);
     if (status)
         return status;
     /* The arena's last bytes: the task of the patch is laid out below it. */

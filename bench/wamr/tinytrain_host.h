@@ -37,9 +37,12 @@ enum {
     TT_MODULE = -103,      /* not a module with the engine's exports; `trap` says what is missing */
     TT_HOST_DATA = -104,   /* a function of the caller had no such sample, block or slice */
     TT_NOT_FINITE = -105,  /* a sample has a value that is no finite number */
+    TT_VIEWS = -106,       /* more views of a picture than there are, or none */
 };
 
 enum tt_job { TT_JOB_EMBED, TT_JOB_PROBE, TT_JOB_FISHER, TT_JOB_TRAIN, TT_JOB_CHECK };
+/* Views of a picture, the whole among them (views.h). */
+enum { TT_MAX_VIEWS = 6 };
 enum tt_kind { TT_FROZEN, TT_BIAS, TT_WEIGHTS };
 
 /* The control block; what the fields mean is in assembly/engine/control.ts. */
@@ -102,7 +105,8 @@ struct tt_caller {
     int32_t (*slice)(void *user, uint32_t offset, void *to, uint32_t bytes);
     /*
      * Writes `bytes` bytes of the preprocessed tensor of a sample, NHWC floats, from byte `offset` on, to `to`: all of it,
-     * or, for an int8 model, whole floats piece by piece. TT_JOB_EMBED asks for sample 0.
+     * or, for an int8 model and for views, whole floats piece by piece. TT_JOB_EMBED asks for sample 0, and for all of them
+     * where tt_train makes prototypes of views.
      */
     int32_t (*sample)(void *user, int32_t index, uint32_t offset, void *to, uint32_t bytes);
     /* Keeps a block under a key until `forget`; a key may be stored again. */
@@ -130,6 +134,8 @@ struct tt_engine {
     struct tt_control *control; /* NULL until tt_create has succeeded */
     uint32_t control_address;
     uint32_t arena; /* address; below it lie the engine's static data and nothing else */
+    int32_t views;  /* of a picture, by which tt_train makes prototypes and tt_classify classifies */
+    int32_t first, view; /* what TT_JOB_EMBED sees now: the caller's sample that is its sample 0, and which view of it */
     char trap[128];
 };
 
@@ -156,6 +162,9 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes);
 
 /* Declares the task: the class of each sample. */
 int32_t tt_set_task(struct tt_engine *engine, const uint16_t *labels, int32_t samples, int32_t ways);
+
+/* TT_NEED_MEMORY, with the bytes in the control block, unless the arena has `bytes` bytes. */
+int32_t tt_need(struct tt_engine *engine, uint64_t bytes);
 
 /* Lays out a job; figures of its plan are in the control block afterwards. */
 int32_t tt_begin(struct tt_engine *engine, enum tt_job job);

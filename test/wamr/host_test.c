@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapt.h"
+#include "views.h"
 
 enum { WAYS = 2, SAMPLES = 4, KEYS = 4096, OWN_ERROR = -1234 };
 
@@ -21,6 +21,7 @@ struct world {
     uint32_t kept_bytes[KEYS];
     int calls, fail_at; /* the call of a callback that fails; 0: none */
     float poison;       /* the last value of sample 3, unless it is 0 */
+    int32_t views;      /* of the adaptation */
 };
 
 #define EXPECT(condition)                                                            \
@@ -109,6 +110,7 @@ static struct tt_options small_options(void)
     options.iterations = 2;
     options.variants = 1;
     options.share = 1;
+    options.views = world.views;
     return options;
 }
 
@@ -226,6 +228,34 @@ static void pieces(struct tt_engine *engine, const uint8_t *expected, uint32_t e
     EXPECT(bytes == expected_bytes && memcmp(patch, expected, bytes) == 0);
 }
 
+/* Views: callbacks that fail, patches that ask for more than there are, and options that do. */
+static void more_views(struct tt_engine *engine)
+{
+    const uint8_t *bytes;
+    uint32_t size;
+    const char *names;
+    int32_t ways, label;
+    world.views = 3;
+    EXPECT(adapt(engine, &bytes, &size) == TT_DONE);
+    uint8_t *patch = memcpy(malloc(size), bytes, size);
+    failing_callbacks(engine, patch, size);
+    for (int32_t views = 0; views <= TT_MAX_VIEWS + 1; views++) {
+        snprintf(where, sizeof where, "a patch of %d views", (int)views);
+        tt_views_write(patch, size, views);
+        int32_t status = tt_restore(engine, world.model_bytes, patch, size, &names, &ways);
+        if (views > TT_MAX_VIEWS) {
+            EXPECT(status == TT_VIEWS);
+            expect_error(engine, status);
+        } else
+            EXPECT(status == TT_DONE && engine->views == (views ? views : 1) && tt_classify(engine, &label, NULL) == TT_DONE);
+    }
+    free(patch);
+    snprintf(where, sizeof where, "options with too many views");
+    world.views = TT_MAX_VIEWS + 1;
+    EXPECT(adapt(engine, &bytes, &size) == TT_VIEWS);
+    world.views = 1;
+}
+
 /* An adaptation inside `ram` bytes: its status. `least`: what the engine says is enough, where it says so. */
 static int32_t within(wasm_module_t module, uint32_t ram, uint32_t *least)
 {
@@ -285,6 +315,7 @@ int main(int argc, char **argv)
         return 2;
     wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
     uint8_t *wasm = read_file(argv[1], &wasm_bytes);
+    world.views = 1;
     world.model = read_file(argv[2], &world.model_bytes);
     wasm_module_t module = wasm_runtime_load(wasm, wasm_bytes, text, sizeof text);
     if (!module)
@@ -299,6 +330,7 @@ int main(int argc, char **argv)
     int calls = failing_callbacks(&engine, patch, patch_bytes);
     pieces(&engine, patch, patch_bytes);
     damaged_patches(&engine, patch, patch_bytes);
+    more_views(&engine);
     tt_destroy(&engine);
     uint32_t least = little_ram(module, needed + 1024);
     printf("{\"model\": %u, \"patch\": %u, \"calls\": %d, \"needed\": %u, \"leastRam\": %u}\n", (unsigned)world.model_bytes,

@@ -56,6 +56,8 @@ export function inputs(build: string): void {
       [['--seed', '4294967296'], /--seed must be an integer from 0 to 4294967295/],
       [['--ram', '1MB', '--arena', '1MB'], /exclude each other/],
       [['--fast'], /unknown option '--fast'/],
+      [['--views', '0'], /--views must be at least 1/],
+      [['--views', '7'], /--views must be an integer from 0 to 6, got '7'/],
       [['--seed'], /--seed needs a value/],
       [['more'], /'more' is no option/],
       [['--patch', 'x.ttd'], /--patch needs --queries/],

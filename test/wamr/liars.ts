@@ -12,12 +12,27 @@ const FIELDS = {
   layers: 152,
   count: 156,
   ops: 160,
+  features: 164,
   labels: 168,
+  prototypes: 172,
+  vector: 176,
   scores: 180,
   stored: 192,
+  high: 204,
   free: 220,
 };
-const HONEST = { pointer: 1024, bytes: 16, labels: 2048, scores: 4096, free: 70_000, stored: 1 };
+const HONEST = {
+  pointer: 1024,
+  bytes: 16,
+  features: 8,
+  labels: 2048,
+  prototypes: 8192,
+  vector: 3072,
+  scores: 4096,
+  free: 70_000,
+  high: 70_000,
+  stored: 1,
+};
 
 /** Functions of a module that behaves; each may be replaced. */
 const FUNCTIONS = {
@@ -107,6 +122,19 @@ export function liars(file: string): void {
     const flags = ['--method', 'none', '--queries', program.path('every')];
     expect(refusal(moduleOf({ scores: 0xfffffff8 }, {}), ...flags)).toMatch(FALSE_ADDRESS);
     expect(refusal(moduleOf({ scores: 4098 }, {}), ...flags)).toMatch(FALSE_ADDRESS);
+  });
+
+  it.each([
+    ['how many features there are', { features: -1 }],
+    ['how many features would fit', { features: 0x7fffffff }],
+    ['where features are', { vector: 0xfffffff0 }],
+    ['where prototypes are', { prototypes: 0xfffffff0 }],
+    ['prototypes that are not aligned', { prototypes: 8193 }],
+    ['the end of its plan', { high: 0 }],
+    ['the size of its patch', {}],
+  ] as [string, Partial<typeof FIELDS>][])('refuses one that lies about %s where there are views', (_, lie) => {
+    const said = refusal(moduleOf(lie, {}), '--method', 'none', '--views', '2');
+    expect(said).toMatch(/^1 tinytrain-wamr: (the engine named an address|the run needs an arena of \d+ bytes)/);
   });
 
   it('refuses one that accepts patches which are none', () => {

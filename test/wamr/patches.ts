@@ -22,6 +22,8 @@ export const CASES: Case[] = [
   ['every', { method: 'deeptrain', iterations: 3, criterion: 'tinytrain', compute: '40%', ram: 15_600 }],
   ['every', { method: 'fulltrain', iterations: 2, optimizer: 'lomo', lr: 1e-3, augment: 'none' }],
   ['every', { method: 'none' }],
+  ['every', { method: 'none', views: 2 }],
+  ['every', { method: 'tinytrain', iterations: 2, views: 6, ram: 15_600 }],
   ['every', { method: 'tinytrain', iterations: 3, ram: 15_600 }],
   ['deep', { method: 'tinytrain', iterations: 2, variants: 1, criterion: 'fisher', memory: '8KB', compute: 400_000 }],
   ['deep', { method: 'tinytrain', iterations: 2, variants: 2, compute: 1, ram: '48KB', memory: '32KB' }],
@@ -31,6 +33,7 @@ export const CASES: Case[] = [
   ['int8', { method: 'tinytrain', iterations: 2, variants: 2, compute: 1, ram: '48KB', memory: '32KB' }],
   ['int8', { method: 'deeptrain', iterations: 2, ram: '48KB', memory: '16KB', variants: 2 }],
   ['int8', { method: 'none' }],
+  ['int8', { method: 'tinytrain', iterations: 2, variants: 1, views: 3 }],
 ];
 
 /** Figures of the engine under WAMR against those in Node: the same bytes, the same answers. */
@@ -88,9 +91,9 @@ export function patches(file: string, cases: Case[]): void {
     expect(classNames(program.patch())).toEqual(names.toSorted(natural));
   });
 
-  it('classifies as Node does, after adapting and with a saved patch', async () => {
+  it.each([1, 6])('classifies as Node does by %i views, after adapting and with a saved patch', async (views) => {
     const node = await TinyTrain.load(writeModel(MODELS.every), { binary: 'scalar' });
-    const options: AdaptOptions = { method: 'lastlayer', iterations: 2 };
+    const options: AdaptOptions = { method: 'lastlayer', iterations: 2, views };
     await node.adapt(samples.every, options);
     const queries = support(MODELS.every.input, [3, 4, 5], 99);
     const expected: Record<string, { label: string; cosine: number }> = {};
@@ -106,7 +109,7 @@ export function patches(file: string, cases: Case[]): void {
       expect(report.accuracy).toBeCloseTo(right.length / queries.length, 5);
     };
     const flags = ['--queries', program.path('queries')];
-    check(program.run('every', '--method', 'lastlayer', '--iterations', '2', ...flags));
+    check(program.run('every', '--method', 'lastlayer', '--iterations', '2', '--views', String(views), ...flags));
     const saved = program.path('saved.ttd');
     writeFileSync(saved, program.patch());
     check(program.run('every', '--patch', saved, ...flags));

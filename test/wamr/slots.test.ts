@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { attempt, cannotRun, folder, root } from './tools.js';
 
-const sources = ['test/wamr/slots_test.c', 'bench/wamr/slots.c', '-I', 'bench/wamr'];
+const sources = ['test/wamr/slots_test.c', 'bench/wamr/slots.c', 'bench/wamr/crc32.c', '-I', 'bench/wamr'];
 const strict = [
   '-std=c11',
   '-O2',

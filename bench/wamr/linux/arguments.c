@@ -33,6 +33,7 @@ static const char USAGE[] =
     "  --temperature X        (10)\n"
     "  --augment auto|none|noflip   (auto)\n"
     "  --variants N           augmented variants kept a sample   (8)\n"
+    "  --views N              views of a picture whose mean features are classified, 1 to 6   (1, or those of the patch)\n"
     "  --seed N               (0)\n"
     "  --arena BYTES          an arena of exactly so many; default: more each time the engine asks\n"
     "  -o FILE                the patch\n"
@@ -44,7 +45,7 @@ const char *const OPTIMIZERS[] = { "sgd", "momentum", "adam", "lomo", NULL };
 static const char *const AUGMENTS[] = { "auto", "none", "noflip", NULL };
 
 enum { WASM = 1, MODEL, SUPPORT, PATCH, QUERIES, METHOD, CRITERION, MEMORY, COMPUTE, RAM, ITERATIONS, OPTIMIZER, LR, TEMPERATURE,
-       AUGMENT, VARIANTS, SEED, ARENA, JSON, HELP, OUT = 'o' };
+       AUGMENT, VARIANTS, VIEWS, SEED, ARENA, JSON, HELP, OUT = 'o' };
 
 static const struct option OPTIONS[] = {
     { "wasm", required_argument, NULL, WASM },
@@ -63,6 +64,7 @@ static const struct option OPTIONS[] = {
     { "temperature", required_argument, NULL, TEMPERATURE },
     { "augment", required_argument, NULL, AUGMENT },
     { "variants", required_argument, NULL, VARIANTS },
+    { "views", required_argument, NULL, VIEWS },
     { "seed", required_argument, NULL, SEED },
     { "arena", required_argument, NULL, ARENA },
     { "json", no_argument, NULL, JSON },
@@ -163,6 +165,11 @@ static void set(struct arguments *a, int which, const char *name, const char *va
     case ARENA: a->arena = bytes_of(name, value); break;
     case ITERATIONS: o->iterations = (int32_t)integer(name, value, 1000000); break;
     case VARIANTS: o->variants = (int32_t)integer(name, value, 1000); break;
+    case VIEWS:
+        o->views = (int32_t)integer(name, value, TT_MAX_VIEWS);
+        if (!o->views)
+            refuse("--views must be at least 1");
+        break;
     case SEED: o->seed = integer(name, value, UINT32_MAX); break;
     case LR: o->lr = positive(name, value); break;
     case TEMPERATURE: o->temperature = positive(name, value); break;
