@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openData, readSamples } from '../../../src/node/data.js';
 import { TinyTrain } from '../../../src/node/index.js';
-import type { AdaptOptions, RawImage, Sample } from '../../../src/types.js';
+import type { AdaptOptions, Classification, RawImage, Sample } from '../../../src/types.js';
 import { describeInBrowsers, type Tab } from '../browsers.js';
 import { type Server, serve } from '../server.js';
 
@@ -18,7 +18,7 @@ interface Adapted {
 const BINARIES = ['simd', 'scalar'] as const;
 const OPTIONS: Record<(typeof BINARIES)[number], AdaptOptions> = {
   simd: { iterations: 40 },
-  scalar: { iterations: 4 },
+  scalar: { iterations: 4, views: 6 },
 };
 /** What a network that learned something reaches, five classes of clothes: chance is 0.2. */
 const LEARNED = 0.4;
@@ -31,7 +31,10 @@ const PAGE =
 let server: Server;
 let support: Sample[];
 let queries: Sample[];
-const expected = {} as Record<(typeof BINARIES)[number], { patch: string; loss: number[]; labels: string[] }>;
+const expected = {} as Record<
+  (typeof BINARIES)[number],
+  { patch: string; loss: number[]; labels: string[]; together: Classification[] }
+>;
 
 beforeAll(async () => {
   const data = await openData(new URL('../../../demo', import.meta.url).pathname);
@@ -42,7 +45,9 @@ beforeAll(async () => {
   for (const binary of BINARIES) {
     const tt = await TinyTrain.load('default', { binary });
     const { patch, loss } = await tt.adapt(support, OPTIONS[binary]);
-    expected[binary] = { patch: patch.sha256, loss, labels: queries.map(({ image }) => tt.classify(image).label) };
+    const labels = queries.map(({ image }) => tt.classify(image).label);
+    const together = await tt.classifyTogether(queries.map(({ image }) => image));
+    expected[binary] = { patch: patch.sha256, loss, labels, together };
   }
   const images = [...support, ...queries].map(({ image }) => image as RawImage);
   const { width, height } = images[0]!;
@@ -90,6 +95,7 @@ describeInBrowsers('the embedded network', (browser) => {
       expect(adapted.patch).toBe(expected[binary].patch);
       expect(adapted.progress).toBeGreaterThan(3);
       expect(await call('labels')).toEqual(expected[binary].labels);
+      expect(await call('together')).toEqual(expected[binary].together);
       console.info(`${browser().version}, ${binary}, ${where}: ${Math.round(adapted.ms)} ms`);
     }
     const right = expected[binary].labels.filter((label, i) => label === queries[i]!.label).length;

@@ -98,6 +98,8 @@ globalThis.page = {
     return labels;
   },
 
+  together: () => tt.classifyTogether(querySet.map(({ image }) => image)),
+
   async save() {
     const patch = await tt.patch();
     const store = (await database()).transaction('patches', 'readwrite').objectStore('patches');
