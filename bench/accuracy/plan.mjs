@@ -48,7 +48,7 @@ export const METHODS = [
   'deeptrain:views=6:together=yes',
   'fulltrain',
 ];
-/** Rows that leave one thing of tinytrain out or change it; they have tinytrain's own rate and iterations. */
+/** Rows that leave one thing of a method out or change it; they have the method's own rate and iterations. */
 export const ABLATIONS = [
   'tinytrain:criterion=l2',
   'tinytrain:criterion=random',
@@ -58,7 +58,15 @@ export const ABLATIONS = [
   'tinytrain:compute=5%',
   'tinytrain:compute=10%',
   'tinytrain:compute=30%',
+  'deeptrain:memory=256KB',
+  'deeptrain:memory=512KB',
+  'deeptrain:compute=5%',
 ];
+/** Methods that have ablations: what they are themselves, and what else they are compared with. */
+export const ABLATED = {
+  tinytrain: { itself: '1 MB, 15%, its own criterion', to: ['fulltrain'] },
+  deeptrain: { itself: '1 MB, 15%', to: ['tinytrain', 'fulltrain'] },
+};
 /** Several views of each picture, and pictures together, with other methods; they run with the ablations. */
 export const VIEWS = [
   'none:views=6',
@@ -124,4 +132,7 @@ export const TITLES = {
   'tinytrain:compute=5%': 'compute 5%',
   'tinytrain:compute=10%': 'compute 10%',
   'tinytrain:compute=30%': 'compute 30%',
+  'deeptrain:memory=256KB': 'memory 256 KB',
+  'deeptrain:memory=512KB': 'memory 512 KB',
+  'deeptrain:compute=5%': 'compute 5%',
 };

@@ -1,5 +1,16 @@
 // The tables of docs/accuracy.md (summary) and docs/accuracy-tables.md (one section a network and sampling).
-import { ABLATIONS, DOMAINS, labelOf, METHODS, TITLES, TWIN_ROWS, trainingOf, VIEWS } from './plan.mjs';
+import {
+  ABLATED,
+  ABLATIONS,
+  DOMAINS,
+  labelOf,
+  METHODS,
+  methodOf,
+  TITLES,
+  TWIN_ROWS,
+  trainingOf,
+  VIEWS,
+} from './plan.mjs';
 
 const percent = (e) => (e ? e.mean.toFixed(1) : '');
 const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`;
@@ -45,18 +56,27 @@ function differences(table) {
   return markdown(['to fulltrain', ...DOMAINS], body);
 }
 
-/** Ablations, beside tinytrain on the tasks that they ran. */
-function ablations(table) {
-  const rows = ABLATIONS.filter((row) => table.has(row));
+/** Ablations of a method, beside it on the tasks that they ran. */
+function ablations(table, method) {
+  const rows = ABLATIONS.filter((row) => methodOf(row) === method && table.has(row));
   if (!rows.length) return undefined;
-  const head = ['tinytrain with', ...DOMAINS, 'mean', 'tasks', 'to tinytrain', 'to fulltrain', 'memory, MB', 'MACs, M'];
-  const body = ['tinytrain', ...rows].map((row) => {
-    const itself = row === 'tinytrain';
-    const accuracy = table.accuracy(row, itself ? rows[0] : 'tinytrain');
-    const [tiny, full] = ['tinytrain', 'fulltrain'].map((base) => interval(table.difference(row, base).mean));
-    const name = itself ? '1 MB, 15%, its own criterion' : title(row);
-    const to = itself ? ['', ''] : [tiny, full];
-    return [name, ...cells(accuracy), accuracy.mean.tasks, ...to, ...costs(table, row)];
+  const { itself, to } = ABLATED[method];
+  const bases = [method, ...to];
+  const costly = ['memory, MB', 'MACs, M'];
+  const head = [`${method} with`, ...DOMAINS, 'mean', 'tasks', ...bases.map((base) => `to ${base}`), ...costly];
+  const body = [method, ...rows].map((row) => {
+    const among = row === method ? rows[0] : method;
+    const accuracy = table.accuracy(row, among);
+    const differences = bases.map((base) => {
+      return row === base ? '' : interval(table.difference(row, base, table, among).mean);
+    });
+    return [
+      row === method ? itself : title(row),
+      ...cells(accuracy),
+      accuracy.mean.tasks,
+      ...differences,
+      ...costs(table, row),
+    ];
   });
   return markdown(head, body);
 }
@@ -141,7 +161,7 @@ export function section(table, others) {
     `### ${table.network}, ${NAMES[table.sampling]}`,
     methods(table),
     differences(table),
-    ablations(table),
+    ...Object.keys(ABLATED).map((method) => ablations(table, method)),
     views(table),
     ...others.map((twin) => twins(table, twin)),
   ];
