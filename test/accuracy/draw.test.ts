@@ -127,6 +127,19 @@ describe('tables of raw results', () => {
     expect(row('tinytrain')[0]).toBe('62.0');
     expect(readFileSync(tables, 'utf8')).toContain('| rate x iterations, 4 tasks of each domain |');
   });
+  it('ablations of a method stand beside it on the tasks that they ran', () => {
+    write();
+    let text = readFileSync(file, 'utf8');
+    for (const data of DOMAINS) {
+      for (const task of [0, 1]) text += line(data, 'deeptrain:lr=0.00008:iterations=40', task, 80 + 2 * task);
+      text += line(data, 'deeptrain:memory=512KB:lr=0.00008:iterations=40', 1, 75, { backwardBytes: 1 << 19 });
+    }
+    writeFileSync(file, text);
+    draw(folder);
+    // Mean, tasks, differences to the method, to tinytrain and to fulltrain, costs: those of task 1 alone.
+    expect(row('1 MB, 15%').slice(8)).toEqual(['**82.0**', '8', '', '+13.0', '+11.0', '1.00', '2.00']);
+    expect(row('memory 512 KB').slice(8)).toEqual(['**75.0**', '8', '-7.0', '+6.0', '+4.0', '0.50', '2.00']);
+  });
   it('tinytrain with the criterion fisher has trials of its own', () => {
     write();
     let text = readFileSync(file, 'utf8');
