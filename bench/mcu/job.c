@@ -144,7 +144,6 @@ static uint32_t bits_of(float value)
 /*
  * Instructions by phase. The last two marks before the choice is made are begin and end of the Fisher pass, the two before
  * them those of the probe, where there are such jobs; what comes first is the check of the model and the layout of the task.
- * With several views one more job has begun at the end, to see whether there is room for them.
  */
 static void print_instructions(void)
 {
@@ -153,7 +152,6 @@ static void print_instructions(void)
     const uint64_t *at = run.marks;
     while (at < run.marks + run.mark_count && *at < run.chosen)
         at++;
-    at -= job.options.views > 1;
     uint64_t fisher_took = 0, probe_took = 0, checked = run.chosen, selection_begun = at[-1];
     if (fisher) {
         at -= 2;

@@ -134,8 +134,8 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
 {
     if (options->views < 1 || options->views > TT_MAX_VIEWS)
         return TT_VIEWS;
-    engine->views = options->views;
     int32_t status = tt_open(engine, model_bytes);
+    engine->views = options->views;
     if (!status)
         status = tt_set_task(engine, task->labels, task->samples, task->ways);
     if (!status) {
@@ -168,16 +168,18 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
             c->draws = (int32_t)fmin(c->samples, floor(c->compute_budget / c->backward_macs));
     } else
         status = select_method(engine, options->method);
-    if (!status && engine->views > 1)
-        status = tt_views_fit(engine);
     return status ? status : tt_patch_fits(engine, task->name_bytes);
 }
 
 int32_t tt_train(struct tt_engine *engine, const struct tt_task *task, const uint8_t **patch, uint32_t *patch_bytes)
 {
     int32_t status = job(engine, TT_JOB_TRAIN);
-    if (!status && engine->views > 1)
-        status = tt_views_prototypes(engine, task);
+    return status ? status : tt_finish(engine, task, patch, patch_bytes);
+}
+
+int32_t tt_finish(struct tt_engine *engine, const struct tt_task *task, const uint8_t **patch, uint32_t *patch_bytes)
+{
+    int32_t status = engine->views > 1 ? tt_views_prototypes(engine, task) : TT_DONE;
     if (!status)
         status = tt_patch(engine, task->names, task->name_bytes, patch, patch_bytes);
     if (status || engine->views == 1)
@@ -189,19 +191,13 @@ int32_t tt_train(struct tt_engine *engine, const struct tt_task *task, const uin
     return TT_DONE;
 }
 
-int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t *patch, uint32_t patch_bytes,
-                   const char **names, int32_t *ways)
+/* Views, classes and names of a patch. The engine has checked all but the views; a module that only looks like it may not have. */
+static int32_t describe(struct tt_engine *engine, const uint8_t *patch, uint32_t patch_bytes, const char **names, int32_t *ways)
 {
-    int32_t status = tt_open(engine, model_bytes);
-    if (!status)
-        status = tt_apply(engine, patch, patch_bytes);
-    if (status)
-        return status;
-    /* The engine has checked all of it; a module that only looks like the engine may not have. */
     uint32_t at, bytes, count = 0;
     if (patch_bytes < PATCH_HEADER)
         return TT_ADDRESS;
-    status = tt_views_read(patch, &engine->views);
+    int32_t status = tt_views_read(patch, &engine->views);
     if (status)
         return status;
     memcpy(&at, patch + PATCH_NAMES_OFFSET, sizeof at);
@@ -213,6 +209,21 @@ int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t
         count += patch[at + i] == 0;
     *names = (const char *)patch + at;
     return *ways > 0 && count == (uint32_t)*ways ? TT_DONE : TT_ADDRESS;
+}
+
+int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t *patch, uint32_t patch_bytes,
+                   const char **names, int32_t *ways)
+{
+    int32_t status = tt_open(engine, model_bytes);
+    if (!status)
+        status = tt_apply(engine, patch, patch_bytes);
+    if (status)
+        return status;
+    status = describe(engine, patch, patch_bytes, names, ways);
+    /* Nothing of a patch that is refused stays. */
+    if (status)
+        (void)tt_open(engine, model_bytes);
+    return status;
 }
 
 int32_t tt_classify(struct tt_engine *engine, int32_t *label, float *cosine)

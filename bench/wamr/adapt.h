@@ -60,7 +60,13 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
 int32_t tt_train(struct tt_engine *engine, const struct tt_task *task, const uint8_t **patch, uint32_t *patch_bytes);
 
 /*
- * Opens the model and puts a saved patch into it. `*names` (each with a zero byte behind it) is inside `patch`, and
+ * The last part of tt_train, for who runs TT_JOB_TRAIN in pieces: prototypes of views, where there are several, in one call, and the
+ * patch.
+ */
+int32_t tt_finish(struct tt_engine *engine, const struct tt_task *task, const uint8_t **patch, uint32_t *patch_bytes);
+
+/*
+ * Opens the model and puts a saved patch into it; a patch that is refused leaves the model alone. `*names` (each with a zero byte behind it) is inside `patch`, and
  * `*ways` says how many there are.
  */
 int32_t tt_restore(struct tt_engine *engine, uint32_t model_bytes, const uint8_t *patch, uint32_t patch_bytes,

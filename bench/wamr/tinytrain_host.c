@@ -162,7 +162,8 @@ void tt_destroy(struct tt_engine *engine)
     memset(engine, 0, sizeof *engine);
 }
 
-int32_t tt_need(struct tt_engine *engine, uint64_t bytes)
+/* TT_NEED_MEMORY, with the bytes in the control block, unless an arena of `bytes` bytes is there. */
+static int32_t need(struct tt_engine *engine, uint64_t bytes)
 {
     if (bytes <= engine->control->arena_bytes)
         return TT_DONE;
@@ -179,10 +180,11 @@ static int32_t slice(struct tt_engine *engine, uint32_t offset, uint32_t address
 
 int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
 {
+    engine->views = 1;
     engine->caller->forget(engine->caller->user);
     if (bytes < HEADER_BYTES)
         return TT_MODEL_SIZE;
-    int32_t status = tt_need(engine, HEADER_BYTES);
+    int32_t status = need(engine, HEADER_BYTES);
     if (!status)
         status = slice(engine, 0, engine->arena, HEADER_BYTES);
     if (status)
@@ -192,7 +194,7 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes)
     /* A head that cannot be one: the engine says what is wrong with the file, of which it sees only this much. */
     if (head < HEADER_BYTES || head > bytes)
         head = HEADER_BYTES;
-    status = tt_need(engine, head);
+    status = need(engine, head);
     if (!status)
         status = slice(engine, 0, engine->arena, head);
     if (!status)
@@ -239,7 +241,7 @@ static int32_t sample(struct tt_engine *engine, uint8_t *to)
     uint32_t bytes = c->io_bytes;
     if (!bytes || (bytes | c->io_offset) % sizeof(float))
         return TT_ADDRESS;
-    int32_t status = engine->view ? tt_view(engine, engine->first, engine->view, c->io_offset, to, bytes)
+    int32_t status = engine->view ? tt_view(engine, engine->viewed, engine->view, c->io_offset, to, bytes)
                                   : caller->sample(caller->user, c->io_index, c->io_offset, to, bytes);
     for (uint32_t at = 0, value; at + sizeof value <= bytes && !status; at += sizeof value) {
         memcpy(&value, to + at, sizeof value);
@@ -315,7 +317,7 @@ static int32_t patch_layout(struct tt_engine *engine, uint32_t name_bytes, uint3
     uint32_t at = engine->control->free_pointer;
     if (at < engine->arena)
         return TT_ADDRESS;
-    return tt_need(engine, (uint64_t)at - engine->arena + *size + name_bytes);
+    return need(engine, (uint64_t)at - engine->arena + *size + name_bytes);
 }
 
 int32_t tt_patch_fits(struct tt_engine *engine, uint32_t name_bytes)
@@ -347,7 +349,7 @@ int32_t tt_apply(struct tt_engine *engine, const uint8_t *patch, uint32_t bytes)
     uint32_t at = engine->control->free_pointer;
     if (at < engine->arena)
         return TT_ADDRESS;
-    int32_t status = tt_need(engine, (uint64_t)at - engine->arena + bytes);
+    int32_t status = need(engine, (uint64_t)at - engine->arena + bytes);
     if (status)
         return status;
     /* The arena's last bytes: the task of the patch is laid out below it. */

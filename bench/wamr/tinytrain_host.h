@@ -38,6 +38,7 @@ enum {
     TT_HOST_DATA = -104,   /* a function of the caller had no such sample, block or slice */
     TT_NOT_FINITE = -105,  /* a sample has a value that is no finite number */
     TT_VIEWS = -106,       /* more views of a picture than there are, or none */
+    TT_VIEW_FEATURES = -107, /* features of a view are too large for a prototype */
 };
 
 enum tt_job { TT_JOB_EMBED, TT_JOB_PROBE, TT_JOB_FISHER, TT_JOB_TRAIN, TT_JOB_CHECK };
@@ -135,7 +136,7 @@ struct tt_engine {
     uint32_t control_address;
     uint32_t arena; /* address; below it lie the engine's static data and nothing else */
     int32_t views;  /* of a picture, by which tt_train makes prototypes and tt_classify classifies */
-    int32_t first, view; /* what TT_JOB_EMBED sees now: the caller's sample that is its sample 0, and which view of it */
+    int32_t view, viewed; /* unless 0, what TT_JOB_EMBED sees now: this view of this sample of the caller */
     char trap[128];
 };
 
@@ -162,9 +163,6 @@ int32_t tt_open(struct tt_engine *engine, uint32_t bytes);
 
 /* Declares the task: the class of each sample. */
 int32_t tt_set_task(struct tt_engine *engine, const uint16_t *labels, int32_t samples, int32_t ways);
-
-/* TT_NEED_MEMORY, with the bytes in the control block, unless the arena has `bytes` bytes. */
-int32_t tt_need(struct tt_engine *engine, uint64_t bytes);
 
 /* Lays out a job; figures of its plan are in the control block afterwards. */
 int32_t tt_begin(struct tt_engine *engine, enum tt_job job);

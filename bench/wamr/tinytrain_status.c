@@ -67,6 +67,9 @@ void tt_message(const struct tt_engine *engine, int32_t status, char *text, size
     case TT_HOST_DATA: snprintf(text, size, "the engine asked for data that this host does not have"); return;
     case TT_NOT_FINITE: snprintf(text, size, "a sample has a value that is not a finite number: leave it out"); return;
     case TT_VIEWS: snprintf(text, size, "not so many views of a picture: 1 to %d", TT_MAX_VIEWS); return;
+    case TT_VIEW_FEATURES:
+        snprintf(text, size, "training diverged: the features of a view are too large; lower the learning rate (--lr)");
+        return;
     case TT_MODEL_SIZE: snprintf(text, size, "%s", MESSAGES[3]); return;
     }
     size_t code = status < 0 ? (size_t)-(int64_t)status : 0;

@@ -1,17 +1,18 @@
 /* Several views of a picture; views.h says what each function does. Doubles throughout, as in JavaScript. */
 #include "views.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "crc32.h"
 
+_Static_assert(FLT_EVAL_METHOD == 0, "floats and doubles must be rounded at each operation, as in JavaScript");
+
 /* A model's header: where its input's height, width and channels are (docs/formats.md). */
 enum { INPUT_SHAPE = 40 };
 /* Fields of a patch: the checksum, what it covers, and the views. */
 enum { PATCH_SUM = 12, PATCH_SUMMED = 16, PATCH_VIEWS = 52 };
-/* The engine's status for a loss that is no number: prototypes that are none come of the same. */
-enum { DIVERGED = -14 };
 
 /* The windows: the share of a side, and how much of what they leave lies above and left of them, as shares. */
 static const struct {
@@ -74,8 +75,8 @@ int32_t tt_view(struct tt_engine *engine, int32_t index, int32_t view, uint32_t 
 }
 
 /*
- * A double for each feature, behind all that an embedding uses. `count` is a copy: a module that is not the engine may have its
- * control block where these are.
+ * A double for each feature, where training has the gradients of the prototypes: behind these, before the scores. No other job,
+ * no plan and no patch touches them. `count` is a copy: a module that is not the engine may have its control block there.
  */
 struct sums {
     double *values;
@@ -84,37 +85,28 @@ struct sums {
 
 static int32_t sums_of(struct tt_engine *engine, struct sums *sums)
 {
-    struct tt_control *c = engine->control;
-    uint64_t at = ((uint64_t)c->plan_high + 7) & ~(uint64_t)7, bytes = (uint64_t)c->feature_count * sizeof(double);
-    if (c->feature_count < 1 || c->plan_high < engine->arena)
+    const struct tt_control *c = engine->control;
+    uint64_t floats = (uint64_t)(uint32_t)c->ways * (uint32_t)c->feature_count;
+    /* With two classes the gradients have the size of the sums. */
+    if (c->ways < 2 || c->feature_count < 1 || floats > UINT32_MAX)
         return TT_ADDRESS;
-    int32_t status = tt_need(engine, at + bytes - engine->arena);
-    if (status)
-        return status;
+    uint64_t at = ((uint64_t)c->prototypes_pointer + floats * sizeof(float) + 15) & ~(uint64_t)15;
+    uint64_t bytes = (uint64_t)c->feature_count * sizeof(double);
+    if (at + bytes > c->scores_pointer)
+        return TT_ADDRESS;
     *sums = (struct sums){ tt_at(engine, at, bytes, 8), c->feature_count };
-    if (!sums->values)
-        return TT_ADDRESS;
-    if (c->peak_bytes < at + bytes)
-        c->peak_bytes = (uint32_t)(at + bytes);
-    return TT_DONE;
-}
-
-int32_t tt_views_fit(struct tt_engine *engine)
-{
-    struct sums sums;
-    int32_t status = tt_begin(engine, TT_JOB_EMBED);
-    return status ? status : sums_of(engine, &sums);
+    return sums->values ? TT_DONE : TT_ADDRESS;
 }
 
 /* Adds the features of a view of a sample, divided by `shots`, to the sums, or to nothing where `fresh`. */
 static int32_t add(struct tt_engine *engine, int32_t index, int32_t view, double shots, bool fresh, struct sums *sums)
 {
     int32_t status = tt_begin(engine, TT_JOB_EMBED);
-    engine->first = index;
     engine->view = view;
+    engine->viewed = index;
     if (!status)
         status = tt_run(engine, 0);
-    engine->first = engine->view = 0;
+    engine->view = 0;
     if (!status)
         status = sums_of(engine, sums);
     if (status)
@@ -159,12 +151,12 @@ static int32_t average(struct tt_engine *engine, const struct tt_task *task, int
         prototype[j] = (float)(sums.values[j] / engine->views);
         square += prototype[j] * prototype[j];
     }
-    return isfinite(square) ? TT_DONE : DIVERGED;
+    return isfinite(square) ? TT_DONE : TT_VIEW_FEATURES;
 }
 
 int32_t tt_views_prototypes(struct tt_engine *engine, const struct tt_task *task)
 {
-    int32_t status = tt_begin(engine, TT_JOB_EMBED);
+    int32_t status = TT_DONE;
     for (int32_t k = 0; k < task->ways && !status; k++)
         status = average(engine, task, k);
     return status;
@@ -191,7 +183,7 @@ int32_t tt_views_classify(struct tt_engine *engine, int32_t *label, float *cosin
         if (status)
             return status;
     }
-    int32_t ways = engine->control->ways;
+    const int32_t ways = engine->control->ways;
     float best = 0;
     for (int32_t k = 0; k < ways; k++) {
         const float *prototype = prototype_of(engine, k, sums.count);
@@ -205,7 +197,7 @@ int32_t tt_views_classify(struct tt_engine *engine, int32_t *label, float *cosin
     }
     if (cosine)
         *cosine = best;
-    return ways < 1 ? TT_ADDRESS : TT_DONE;
+    return TT_DONE;
 }
 
 void tt_views_write(uint8_t *patch, uint32_t bytes, int32_t views)

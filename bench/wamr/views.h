@@ -1,8 +1,7 @@
 /*
  * Several views of a picture: what src/views.ts and src/prototypes.ts do, with their bits. Views are windows of a sample, each
  * enlarged to the whole; prototypes and pictures are then mean features of all of them. An embedding for each view
- * of each sample makes the prototypes, once; each picture takes as many as there are views. Beside the engine's plan it takes
- * a double for each feature in the arena.
+ * of each sample makes the prototypes, once; each picture takes as many as there are views. It takes no memory of its own.
  */
 #ifndef TINYTRAIN_VIEWS_H
 #define TINYTRAIN_VIEWS_H
@@ -11,9 +10,6 @@
 
 /* Writes `bytes` bytes of a view of a sample of the caller, from byte `offset` on, to `to`; the sample is read float by float. */
 int32_t tt_view(struct tt_engine *engine, int32_t index, int32_t view, uint32_t offset, void *to, uint32_t bytes);
-
-/* Whether the arena has room for what the functions below take; TT_NEED_MEMORY if not. */
-int32_t tt_views_fit(struct tt_engine *engine);
 
 /* After training: makes prototypes, which are class means of the samples, class means of all views of each sample. */
 int32_t tt_views_prototypes(struct tt_engine *engine, const struct tt_task *task);

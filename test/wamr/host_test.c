@@ -5,6 +5,7 @@
  *
  *   host_test ENGINE.wasm MODEL.ttm
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 #include "views.h"
 
-enum { WAYS = 2, SAMPLES = 4, KEYS = 4096, OWN_ERROR = -1234 };
+enum { WAYS = 2, SAMPLES = 4, VALUES = 6 * 6 * 3, KEYS = 4096, OWN_ERROR = -1234 };
 
 struct world {
     uint8_t *model;
@@ -53,18 +54,20 @@ static int32_t slice(void *user, uint32_t offset, void *to, uint32_t bytes)
 /* Samples of two classes: noise, brighter in one of them. */
 static int32_t sample(void *user, int32_t index, uint32_t offset, void *to, uint32_t bytes)
 {
-    uint32_t state = (uint32_t)index + 1;
-    (void)offset;
-    if (fails(user))
+    struct world *w = user;
+    uint32_t first = offset / 4, count = bytes / 4;
+    if (fails(w))
         return OWN_ERROR;
-    if (index < 0 || index >= SAMPLES)
+    if (index < 0 || index >= SAMPLES || first > VALUES || count > VALUES - first)
         return TT_HOST_DATA;
-    for (uint32_t i = 0; i < bytes / 4; i++) {
-        state = state * 1664525u + 1013904223u;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t state = (uint32_t)(index + 1) * VALUES + first + i;
+        for (int round = 0; round < 3; round++)
+            state = (state ^ state >> 15) * 0x2c1b3c6du;
         ((float *)to)[i] = (float)(state >> 8) / (1 << 24) * 2 - 1 + 0.5f * (float)(index % WAYS);
+        if (index == 3 && first + i == VALUES - 1 && w->poison != 0)
+            ((float *)to)[i] = w->poison;
     }
-    if (index == 3 && ((struct world *)user)->poison != 0)
-        ((float *)to)[bytes / 4 - 1] = ((struct world *)user)->poison;
     return TT_DONE;
 }
 
@@ -224,7 +227,7 @@ static void pieces(struct tt_engine *engine, const uint8_t *expected, uint32_t e
     while ((status = tt_run(engine, 3)) == TT_YIELD)
         yields++;
     EXPECT(status == TT_DONE && yields > 10);
-    EXPECT(tt_patch(engine, TASK.names, TASK.name_bytes, &patch, &bytes) == TT_DONE);
+    EXPECT(tt_finish(engine, &TASK, &patch, &bytes) == TT_DONE);
     EXPECT(bytes == expected_bytes && memcmp(patch, expected, bytes) == 0);
 }
 
@@ -239,12 +242,19 @@ static void more_views(struct tt_engine *engine)
     EXPECT(adapt(engine, &bytes, &size) == TT_DONE);
     uint8_t *patch = memcpy(malloc(size), bytes, size);
     failing_callbacks(engine, patch, size);
+    pieces(engine, patch, size);
+    snprintf(where, sizeof where, "a prototype that is too large");
+    float *prototype = tt_at(engine, engine->control->prototypes_pointer, sizeof *prototype, 4);
+    EXPECT(prototype);
+    *prototype = FLT_MAX;
+    EXPECT(tt_views_prototypes(engine, &TASK) == TT_VIEW_FEATURES);
+    expect_error(engine, TT_VIEW_FEATURES);
     for (int32_t views = 0; views <= TT_MAX_VIEWS + 1; views++) {
         snprintf(where, sizeof where, "a patch of %d views", (int)views);
         tt_views_write(patch, size, views);
         int32_t status = tt_restore(engine, world.model_bytes, patch, size, &names, &ways);
         if (views > TT_MAX_VIEWS) {
-            EXPECT(status == TT_VIEWS);
+            EXPECT(status == TT_VIEWS && engine->views == 1 && tt_classify(engine, &label, NULL) == TT_ADDRESS);
             expect_error(engine, status);
         } else
             EXPECT(status == TT_DONE && engine->views == (views ? views : 1) && tt_classify(engine, &label, NULL) == TT_DONE);
@@ -333,6 +343,8 @@ int main(int argc, char **argv)
     more_views(&engine);
     tt_destroy(&engine);
     uint32_t least = little_ram(module, needed + 1024);
+    world.views = 2;
+    EXPECT(little_ram(module, needed + 1024) == least);
     printf("{\"model\": %u, \"patch\": %u, \"calls\": %d, \"needed\": %u, \"leastRam\": %u}\n", (unsigned)world.model_bytes,
            (unsigned)patch_bytes, calls, (unsigned)needed, (unsigned)least);
     wasm_runtime_unload(module);

@@ -18,7 +18,7 @@ const FIELDS = {
   vector: 176,
   scores: 180,
   stored: 192,
-  high: 204,
+  offset: 236,
   free: 220,
 };
 const HONEST = {
@@ -28,9 +28,9 @@ const HONEST = {
   labels: 2048,
   prototypes: 8192,
   vector: 3072,
-  scores: 4096,
+  scores: 12_288,
   free: 70_000,
-  high: 70_000,
+  offset: 0,
   stored: 1,
 };
 
@@ -128,13 +128,21 @@ export function liars(file: string): void {
     ['how many features there are', { features: -1 }],
     ['how many features would fit', { features: 0x7fffffff }],
     ['where features are', { vector: 0xfffffff0 }],
-    ['where prototypes are', { prototypes: 0xfffffff0 }],
+    ['where prototypes are', { prototypes: 0xfffffff0, scores: 0xffffffff }],
+    ['what lies between prototypes and scores', { scores: 8192 }],
     ['prototypes that are not aligned', { prototypes: 8193 }],
-    ['the end of its plan', { high: 0 }],
     ['the size of its patch', {}],
   ] as [string, Partial<typeof FIELDS>][])('refuses one that lies about %s where there are views', (_, lie) => {
-    const said = refusal(moduleOf(lie, {}), '--method', 'none', '--views', '2');
-    expect(said).toMatch(/^1 tinytrain-wamr: (the engine named an address|the run needs an arena of \d+ bytes)/);
+    expect(refusal(moduleOf(lie, {}), '--method', 'none', '--views', '2')).toMatch(FALSE_ADDRESS);
+  });
+
+  it.each([
+    ['a piece that is no floats', { bytes: 6 }],
+    ['a piece beyond its end', { bytes: 864, offset: 4 }],
+    ['a piece that leaves the memory', { bytes: 864, pointer: 0x7fffff00 }],
+  ] as [string, Partial<typeof FIELDS>][])('refuses one that asks for %s of a view', (_, lie) => {
+    const said = refusal(moduleOf(lie, { step: answers(1, 0) }), '--method', 'none', '--views', '2');
+    expect(said).toMatch(FALSE_ADDRESS);
   });
 
   it('refuses one that accepts patches which are none', () => {

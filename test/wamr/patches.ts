@@ -1,15 +1,55 @@
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULTS, TRAINING } from '../../src/defaults.js';
+import type { Model } from '../../src/model/model.js';
 import { writeModel } from '../../src/model/write.js';
 import { natural } from '../../src/node/natural.js';
 import { classNames } from '../../src/patchfile.js';
 import { TinyTrain } from '../../src/tinytrain.js';
-import type { AdaptOptions, Method } from '../../src/types.js';
-import { deepNetwork, everyOperator, int8Of, support } from '../engine/networks.js';
+import type { AdaptOptions, Method, Sample } from '../../src/types.js';
+import { deepNetwork, everyOperator, int8Of, Network, randomMobile, support } from '../engine/networks.js';
 import { Program } from './tools.js';
 
-const MODELS = { every: everyOperator(), deep: deepNetwork(), int8: int8Of(deepNetwork()) };
+/** Many operators of small values: the tables of the planner reach beyond what it plans. */
+function chain(): Model {
+  const net = new Network([8, 8, 3]).convolution(8, {
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [1, 1, 1, 1],
+    limit: 6,
+  });
+  for (let i = 0; i < 6; i++) net.convolution(16, { limit: 6 }).depthwise({ limit: 6 }).convolution(8);
+  return net.mean().model('chain');
+}
+
+/** Many features: what is kept for each is much beside the rest. */
+function wide(): Model {
+  const window: Parameters<Network['convolution']>[1] = {
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [1, 1, 1, 1],
+    limit: 6,
+  };
+  return new Network([16, 16, 3])
+    .convolution(8, window)
+    .convolution(8, window)
+    .convolution(256, { limit: 6 })
+    .mean()
+    .model('wide');
+}
+
+const MODELS = {
+  every: everyOperator(),
+  deep: deepNetwork(),
+  int8: int8Of(deepNetwork()),
+  chain: chain(),
+  small: int8Of(chain()),
+  wide: wide(),
+  mobile1: randomMobile(1),
+  mobile2: randomMobile(2),
+  mobile3: randomMobile(3),
+  mobile4: randomMobile(4),
+};
 type Case = [keyof typeof MODELS, AdaptOptions];
 
 /** Models and options whose patches are compared. */
@@ -34,16 +74,21 @@ export const CASES: Case[] = [
   ['int8', { method: 'deeptrain', iterations: 2, ram: '48KB', memory: '16KB', variants: 2 }],
   ['int8', { method: 'none' }],
   ['int8', { method: 'tinytrain', iterations: 2, variants: 1, views: 3 }],
+  ['chain', { method: 'tinytrain', iterations: 2, variants: 1, views: 6 }],
+  ['small', { method: 'none', views: 2 }],
+  ['wide', { method: 'tinytrain', iterations: 1, variants: 1, views: 2 }],
+  ['mobile1', { method: 'tinytrain', iterations: 1, variants: 1, views: 2 }],
+  ['mobile2', { method: 'fulltrain', iterations: 1, variants: 1, views: 2 }],
+  ['mobile3', { method: 'none', views: 2 }],
+  ['mobile4', { method: 'lastlayer', iterations: 1, variants: 1, views: 2 }],
 ];
 
 /** Figures of the engine under WAMR against those in Node: the same bytes, the same answers. */
 export function patches(file: string, cases: Case[]): void {
   const program = new Program(file);
-  const samples = {
-    every: program.add('every', MODELS.every),
-    deep: program.add('deep', MODELS.deep),
-    int8: program.add('int8', MODELS.int8),
-  };
+  const samples = Object.fromEntries(
+    Object.entries(MODELS).map(([name, model]) => [name, program.add(name, model)]),
+  ) as Record<keyof typeof MODELS, Sample[]>;
 
   it.each(cases)('%s, %o: the patch equals that of Node, byte for byte', async (model, options) => {
     const node = await TinyTrain.load(writeModel(MODELS[model]), { binary: 'scalar' });
@@ -91,30 +136,43 @@ export function patches(file: string, cases: Case[]): void {
     expect(classNames(program.patch())).toEqual(names.toSorted(natural));
   });
 
-  it.each([1, 6])('classifies as Node does by %i views, after adapting and with a saved patch', async (views) => {
-    const node = await TinyTrain.load(writeModel(MODELS.every), { binary: 'scalar' });
+  it.each([
+    ['every', 1],
+    ['every', 6],
+    ['chain', 3],
+    ['small', 6],
+  ] as [
+    keyof typeof MODELS,
+    number,
+  ][])('%s: classifies as Node does by %i views, after adapting and with a saved patch', async (model, views) => {
+    const node = await TinyTrain.load(writeModel(MODELS[model]), { binary: 'scalar' });
     const options: AdaptOptions = { method: 'lastlayer', iterations: 2, views };
-    await node.adapt(samples.every, options);
-    const queries = support(MODELS.every.input, [3, 4, 5], 99);
+    await node.adapt(samples[model], options);
+    const queries = support(MODELS[model].input, [3, 4, 5], 99);
     const expected: Record<string, { label: string; cosine: number }> = {};
     for (const [i, { label, image }] of queries.entries()) {
-      program.sample(`queries/${label}/q${i}`, image as Float32Array);
+      program.sample(`queries-${model}/${label}/q${i}`, image as Float32Array);
       const found = node.classify(image);
       expected[`${label}/q${i}.f32`] = { label: found.label, cosine: found.scores[found.label]! };
     }
-    const check = (report: { accuracy: number; queries: { sample: string; label: string; cosine: number }[] }) => {
+    const check = (report: {
+      views: number;
+      accuracy: number;
+      queries: { sample: string; label: string; cosine: number }[];
+    }) => {
       const found = report.queries.map(({ sample, label, cosine }) => [sample, { label, cosine: Math.fround(cosine) }]);
       expect(Object.fromEntries(found)).toEqual(expected);
       const right = Object.entries(expected).filter(([sample, { label }]) => sample.split('/')[0] === label);
+      expect(report.views).toBe(views);
       expect(report.accuracy).toBeCloseTo(right.length / queries.length, 5);
     };
-    const flags = ['--queries', program.path('queries')];
-    check(program.run('every', '--method', 'lastlayer', '--iterations', '2', '--views', String(views), ...flags));
+    const flags = ['--queries', program.path(`queries-${model}`)];
+    check(program.run(model, '--method', 'lastlayer', '--iterations', '2', '--views', String(views), ...flags));
     const saved = program.path('saved.ttd');
     writeFileSync(saved, program.patch());
-    check(program.run('every', '--patch', saved, ...flags));
-    const { memory } = program.run('every', '--patch', saved, ...flags);
-    const exact = program.run('every', '--patch', saved, ...flags, '--ram', String(memory.peakBytes));
+    check(program.run(model, '--patch', saved, ...flags));
+    const { memory } = program.run(model, '--patch', saved, ...flags);
+    const exact = program.run(model, '--patch', saved, ...flags, '--ram', String(memory.peakBytes));
     check(exact);
     expect(exact.memory.linearBytes).toBe(memory.peakBytes);
   });

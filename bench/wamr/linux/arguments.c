@@ -33,7 +33,7 @@ static const char USAGE[] =
     "  --temperature X        (10)\n"
     "  --augment auto|none|noflip   (auto)\n"
     "  --variants N           augmented variants kept a sample   (8)\n"
-    "  --views N              views of a picture whose mean features are classified, 1 to 6   (1, or those of the patch)\n"
+    "  --views N              views of a picture whose mean features are classified, 1 to 6   (1)\n"
     "  --seed N               (0)\n"
     "  --arena BYTES          an arena of exactly so many; default: more each time the engine asks\n"
     "  -o FILE                the patch\n"
@@ -92,13 +92,13 @@ static int one_of(const char *name, const char *value, const char *const *words)
     refuse("--%s: '%s' is none of its values", name, value);
 }
 
-static uint32_t integer(const char *name, const char *value, uint32_t most)
+static uint32_t integer(const char *name, const char *value, uint32_t least, uint32_t most)
 {
     char *end;
     errno = 0;
     unsigned long long n = strtoull(value, &end, 10);
-    if (errno || !isdigit((unsigned char)*value) || *end || n > most)
-        refuse("--%s must be an integer from 0 to %" PRIu32 ", got '%s'", name, most, value);
+    if (errno || !isdigit((unsigned char)*value) || *end || n < least || n > most)
+        refuse("--%s must be an integer from %" PRIu32 " to %" PRIu32 ", got '%s'", name, least, most, value);
     return (uint32_t)n;
 }
 
@@ -163,14 +163,10 @@ static void set(struct arguments *a, int which, const char *name, const char *va
     case COMPUTE: compute_of(value, o); break;
     case RAM: a->ram = bytes_of(name, value); break;
     case ARENA: a->arena = bytes_of(name, value); break;
-    case ITERATIONS: o->iterations = (int32_t)integer(name, value, 1000000); break;
-    case VARIANTS: o->variants = (int32_t)integer(name, value, 1000); break;
-    case VIEWS:
-        o->views = (int32_t)integer(name, value, TT_MAX_VIEWS);
-        if (!o->views)
-            refuse("--views must be at least 1");
-        break;
-    case SEED: o->seed = integer(name, value, UINT32_MAX); break;
+    case ITERATIONS: o->iterations = (int32_t)integer(name, value, 0, 1000000); break;
+    case VARIANTS: o->variants = (int32_t)integer(name, value, 0, 1000); break;
+    case VIEWS: o->views = (int32_t)integer(name, value, 1, TT_MAX_VIEWS); break;
+    case SEED: o->seed = integer(name, value, 0, UINT32_MAX); break;
     case LR: o->lr = positive(name, value); break;
     case TEMPERATURE: o->temperature = positive(name, value); break;
     case JSON: a->json = true; break;
@@ -201,6 +197,8 @@ struct arguments parse_arguments(int argc, char **argv)
         refuse(a.support ? "-o or --queries is needed" : "--patch needs --queries");
     if (a.patch && a.out)
         refuse("-o goes with --support");
+    if (a.patch && a.options.views > 1)
+        refuse("--views goes with --support: a patch says by how many views it classifies");
     if (a.ram && a.arena)
         refuse("--ram and --arena exclude each other");
     return a;

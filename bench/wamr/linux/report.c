@@ -74,7 +74,7 @@ static void report_json(struct tt_engine *engine, const struct arguments *a, con
                         const struct samples *support, const struct samples *queries)
 {
     const struct tt_control *c = engine->control;
-    printf("{\n");
+    printf("{\n \"views\": %" PRId32 ",\n", engine->views);
     if (support)
         json_training(engine, a, f, support);
     if (queries)
