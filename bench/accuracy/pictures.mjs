@@ -1,14 +1,18 @@
 // Pictures of docs/accuracy.md: what accuracy costs, and which layers are chosen for which domain.
 import { join } from 'node:path';
 import { COLOURS, Plot, savePicture } from '../picture.mjs';
-import { DOMAINS, METHODS, TITLES } from './plan.mjs';
+import { ABLATED, DOMAINS, METHODS, methodOf, TITLES } from './plan.mjs';
 
+/** Names of other budgets of a method. */
 const SHORT = {
   'tinytrain:memory=256KB': '256 KB',
   'tinytrain:memory=512KB': '512 KB',
   'tinytrain:compute=5%': '5%',
   'tinytrain:compute=10%': '10%',
   'tinytrain:compute=30%': '30%',
+  'deeptrain:memory=256KB': '256 KB',
+  'deeptrain:memory=512KB': '512 KB',
+  'deeptrain:compute=5%': '5%',
 };
 const [blue, red, green, pink, orange, sky, black, violet] = COLOURS;
 /** The rows that the pictures of costs show; other ways of classifying lie above the same place. */
@@ -94,7 +98,7 @@ function placed(points, pixel) {
   });
 }
 
-/** Accuracy against memory or MACs, one panel a network; methods by name, tinytrain's other budgets as a line. */
+/** Accuracy against memory or MACs, one panel a network; methods by name, other budgets of a method as a line. */
 export function costPicture(tables, x, folder) {
   const known = tables.filter((table) => ['fulltrain', 'tinytrain', 'none'].every((row) => table.has(row)));
   if (!known.length) return;
@@ -104,24 +108,26 @@ export function costPicture(tables, x, folder) {
     const methods = METHODS.filter((row) => row in COLOUR && table.has(row)).map(at);
     points.push(...methods);
     levels.push(at('none'));
-    const other = Object.keys(SHORT).filter(
-      (row) => row.includes(x === 'memory' ? 'memory' : 'compute') && table.has(row),
-    );
-    if (other.length) budgets.push(...[...other, 'tinytrain'].map((row) => point(table, row, x, 'tinytrain')));
+    for (const method of Object.keys(ABLATED)) {
+      const other = Object.keys(SHORT).filter((row) => {
+        return methodOf(row) === method && row.includes(x === 'memory' ? 'memory' : 'compute') && table.has(row);
+      });
+      if (other.length) budgets.push(...[...other, method].map((row) => point(table, row, x, method)));
+    }
   }
   budgets.sort((a, b) => a.x - b.x);
   const panels = known.map(({ network }) => network);
   const column = ({ network }) => panels.indexOf(network) % COLUMNS;
   const line = ({ network }) => Math.floor(panels.indexOf(network) / COLUMNS);
   const facet = { fx: column, fy: line };
-  // A budget that changes nothing lies on tinytrain's own point.
+  // A budget that changes nothing lies on the method's own point.
   const others = budgets.filter(({ row, network, x: at, y }) => {
-    const own = points.find((other) => other.row === 'tinytrain' && other.network === network);
+    const own = points.find((other) => other.row === methodOf(row) && other.network === network);
     return row in SHORT && (Math.abs(at / own.x - 1) > 0.03 || Math.abs(y - own.y) > 0.1);
   });
   const named = [
     ...points.map((point) => ({ ...point, name: TITLES[point.row] ?? point.row, fill: COLOUR[point.row] })),
-    ...others.map((point) => ({ ...point, name: SHORT[point.row], fill: '#555' })),
+    ...others.map((point) => ({ ...point, name: SHORT[point.row], fill: COLOUR[methodOf(point.row)] })),
   ];
   const [xs, ys] = [
     span(
@@ -165,7 +171,14 @@ export function costPicture(tables, x, folder) {
         dy: -8,
         fill: '#555',
       }),
-      Plot.line(budgets, { ...facet, x: 'x', y: 'y', stroke: '#999', strokeDasharray: '2 2', z: 'network' }),
+      Plot.line(budgets, {
+        ...facet,
+        x: 'x',
+        y: 'y',
+        stroke: '#999',
+        strokeDasharray: '2 2',
+        z: ({ network, row }) => network + methodOf(row),
+      }),
       Plot.ruleX(points, {
         ...facet,
         x: 'x',
@@ -182,7 +195,7 @@ export function costPicture(tables, x, folder) {
         ),
       ),
       // Above the names, so that none hides one.
-      Plot.dot(others, { ...facet, x: 'x', y: 'y', r: 3, fill: 'white', stroke: '#555' }),
+      Plot.dot(others, { ...facet, x: 'x', y: 'y', r: 3, fill: 'white', stroke: ({ row }) => COLOUR[methodOf(row)] }),
       Plot.dot(points, { ...facet, x: 'x', y: 'y', fill: ({ row }) => COLOUR[row], r: 5 }),
     ],
   });
