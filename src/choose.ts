@@ -5,7 +5,7 @@ import { type Crew, JOB } from './job.js';
 import type { CheckedOptions } from './options.js';
 import { CRITERIA, DYNAMIC } from './options.js';
 import { runJob } from './run.js';
-import { applySelection, methodSelection, reportLayers } from './selection.js';
+import { applySelection, keepDepthwise, methodSelection, reportLayers } from './selection.js';
 import { TinyTrainError } from './status.js';
 import type { Task } from './task.js';
 import type { Binary, Criterion, LayerFigures, LayerInfo, SelectReport } from './types.js';
@@ -87,6 +87,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     await runJob(engine, task, options, crew);
     score(engine, layers, options.criterion);
     engine.select();
+    if (options.method === 'thintrain') keepDepthwise(engine, layers);
     // More than each sample once would be more steps than the rate is for.
     const most = Math.floor((compute * passes) / control.get('backwardMacs'));
     if (drawn) control.set('draws', Math.min(task.labels.length, most));

@@ -23,11 +23,12 @@ export const TRAINING: Record<Method, { optimizer: OptimizerName; lr: number }> 
   sparseupdate: { optimizer: 'momentum', lr: 1e-2 },
   tinytrain: { optimizer: 'momentum', lr: 2e-2 },
   deeptrain: { optimizer: 'lomo', lr: 8e-5 },
+  thintrain: { optimizer: 'lomo', lr: 1e-3 },
 };
 
 /** What orders the layers, unless the caller says otherwise. */
 export function criterionOf(method: Method | undefined): CriterionName {
-  return method === 'deeptrain' ? 'depth' : 'tinytrain';
+  return method === 'deeptrain' || method === 'thintrain' ? 'depth' : 'tinytrain';
 }
 
 /** The most views of a picture: the whole, its middle and its corners (views.ts). */

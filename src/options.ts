@@ -15,6 +15,7 @@ import type {
 export const METHODS: readonly Method[] = [
   'tinytrain',
   'deeptrain',
+  'thintrain',
   'none',
   'lastlayer',
   'fulltrain',
@@ -23,7 +24,7 @@ export const METHODS: readonly Method[] = [
   'sparseupdate',
 ];
 /** Methods that look at the samples and choose inside the budgets. */
-export const DYNAMIC: readonly string[] = ['tinytrain', 'deeptrain'];
+export const DYNAMIC: readonly string[] = ['tinytrain', 'deeptrain', 'thintrain'];
 export const CRITERIA: readonly CriterionName[] = ['tinytrain', 'fisher', 'l2', 'random', 'depth'];
 export const OPTIMIZERS: readonly OptimizerName[] = ['adam', 'momentum', 'sgd', 'lomo'];
 export const AUGMENTS: readonly Augment[] = ['auto', 'none', 'noflip'];

@@ -1,6 +1,7 @@
 /** Selections: what a method trains, as the engine's table takes it and as files and reports show it. */
 import { KIND } from './control.js';
 import type { Engine } from './engine.js';
+import { JOB } from './job.js';
 import { TinyTrainError } from './status.js';
 import type { LayerInfo, LayerReport, Method, Selection } from './types.js';
 
@@ -55,6 +56,22 @@ function nearest(name: string, names: Iterable<string>): string {
   const prefix = name.split(/[./]/)[0]!;
   const near = [...names].filter((other) => other.startsWith(prefix)).slice(0, 3);
   return near.length ? `; it has ${near.join(', ')}` : '; tinytrain inspect lists its layers';
+}
+
+/**
+ * Leaves of what is selected the weights of depthwise layers alone, and of the others their biases; one that was to have a part of its
+ * channels is frozen, as all biases may take more. Where nothing would be left, everything stays. Lays training out for its cost.
+ */
+export function keepDepthwise(engine: Engine, layers: readonly LayerInfo[]): void {
+  const whole = layers.filter(({ index, out }) => engine.layer(index, out[2]).channels.length === out[2]);
+  const chosen = layers.filter(({ index, out }) => engine.layer(index, out[2]).kind !== KIND.frozen);
+  const isThin = ({ op }: LayerInfo) => op === 'depthwise';
+  if (!chosen.some((layer) => isThin(layer) || whole.includes(layer))) return;
+  for (const layer of chosen) {
+    if (!isThin(layer)) engine.setSelection(layer.index, whole.includes(layer) ? 'bias' : 'none');
+  }
+  engine.begin(JOB.train);
+  engine.stop();
 }
 
 /** The layers of a report: figures of the Fisher pass, and what is trained. */

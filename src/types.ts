@@ -22,7 +22,8 @@ export type Method =
   | 'tinytl'
   | 'sparseupdate'
   | 'tinytrain'
-  | 'deeptrain';
+  | 'deeptrain'
+  | 'thintrain';
 /** What orders the layers: equation 3, P alone, the norm of the weights, chance, or the last layer first. */
 export type CriterionName = 'tinytrain' | 'fisher' | 'l2' | 'random' | 'depth';
 /** `lomo` takes an iteration as some drawn pseudo-queries, each of which updates every layer on its way back at once. */

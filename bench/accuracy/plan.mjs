@@ -21,6 +21,7 @@ const LADDER = {
   tinytrain: [2e-2, 6e-3, 6e-2, 2e-1],
   'tinytrain:criterion=fisher': [2e-2, 6e-3, 6e-2, 2e-1],
   deeptrain: [8e-5, 4e-5, 1.2e-4, 1.6e-4],
+  thintrain: [1e-3, 6e-4, 1.5e-3, 3e-4],
 };
 
 /** Trials of a method, in the order in which they are made: which rate of its ladder, and how many iterations. */
@@ -46,6 +47,8 @@ export const METHODS = [
   'deeptrain',
   'deeptrain:views=6',
   'deeptrain:views=6:together=yes',
+  'thintrain',
+  'thintrain:views=6',
   'fulltrain',
 ];
 /** Rows that leave one thing of a method out or change it; they have the method's own rate and iterations. */
@@ -124,6 +127,7 @@ export const TITLES = {
   'tinytrain:views=6': 'tinytrain, 6 views',
   'deeptrain:views=6': 'deeptrain, 6 views',
   'deeptrain:views=6:together=yes': 'deeptrain, 6 views, together',
+  'thintrain:views=6': 'thintrain, 6 views',
   'tinytrain:criterion=l2': 'criterion l2',
   'tinytrain:criterion=random': 'criterion random',
   'tinytrain:selection=static': 'static: one selection for all tasks',

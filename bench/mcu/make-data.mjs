@@ -17,6 +17,7 @@ const METHOD_NAMES = {
   biasonly: 'BIASONLY',
   none: 'NONE',
   deeptrain: 'DEEPTRAIN',
+  thintrain: 'THINTRAIN',
 };
 const OPTIMIZERS = { sgd: 'TT_SGD', momentum: 'TT_MOMENTUM', adam: 'TT_ADAM', lomo: 'TT_LOMO' };
 

@@ -7,7 +7,7 @@
 
 #include "tinytrain_host.h"
 
-enum tt_method { TT_TINYTRAIN, TT_LASTLAYER, TT_FULLTRAIN, TT_BIASONLY, TT_NONE, TT_DEEPTRAIN, TT_METHODS };
+enum tt_method { TT_TINYTRAIN, TT_LASTLAYER, TT_FULLTRAIN, TT_BIASONLY, TT_NONE, TT_DEEPTRAIN, TT_THINTRAIN, TT_METHODS };
 /* DEPTH: the last layer first; the host writes these scores itself. */
 enum tt_criterion { TT_CRITERION_TINYTRAIN, TT_CRITERION_FISHER, TT_CRITERION_L2, TT_CRITERION_RANDOM, TT_CRITERION_DEPTH };
 enum tt_optimizer { TT_SGD, TT_MOMENTUM, TT_ADAM, TT_LOMO };

@@ -192,7 +192,7 @@ describe('wrong usage: status 2 and one line', () => {
       "memory must be bytes, or text such as '256KB' or '1MB', got 'lots'",
     ],
     [['adapt', '--support', 'x', '--compute', '200%'], 'compute must be a share'],
-    [['adapt', '--support', 'x', '--method', 'magic'], 'Allowed choices are tinytrain, deeptrain, none'],
+    [['adapt', '--support', 'x', '--method', 'magic'], 'Allowed choices are tinytrain, deeptrain, thintrain, none'],
     [['adapt', '--support', 'x', '--iterations', '-1'], 'iterations must be an integer from 0'],
     [['adapt', '--support', 'x', '--lr', 'fast'], "lr must be a number above 0, got 'fast'"],
     [['adapt', '--support', 'x', '--seed', '1.5'], 'seed must be an integer from 0 to 4294967295'],
@@ -206,7 +206,7 @@ describe('wrong usage: status 2 and one line', () => {
     [['evaluate', '--data', 'x', '--way', 'some'], "way must be meta or an integer of at least 2, got 'some'"],
     [['evaluate', '--data', 'x', '--methods', 'none,none'], "method 'none' is named twice"],
     [['evaluate', '--data', 'x', '--methods', 'none:speed=1'], "a method's settings are lr, optimizer"],
-    [['evaluate', '--data', 'x', '--methods', 'some'], 'method must be one of tinytrain, deeptrain, none'],
+    [['evaluate', '--data', 'x', '--methods', 'some'], 'method must be one of tinytrain, deeptrain, thintrain, none'],
   ])('%j', async (args, message) => {
     const { status, out, err } = await run(...args);
     expect([status, out]).toEqual([2, '']);

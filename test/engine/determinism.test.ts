@@ -16,6 +16,7 @@ const OPTIONS: [string, AdaptOptions][] = [
   ['a random criterion', { memory: '20KB', compute: 0.5, criterion: 'random' }],
   ['fulltrain', { method: 'fulltrain' }],
   ['deeptrain', { method: 'deeptrain', memory: '20KB', lr: 1e-3 }],
+  ['thintrain', { method: 'thintrain', memory: '20KB' }],
   ['the last layer, kept prefix', { method: 'lastlayer', variants: 3 }],
   ['nothing augmented', { method: 'fulltrain', augment: 'none' }],
 ];

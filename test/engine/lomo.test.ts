@@ -142,10 +142,13 @@ for (const binary of BINARIES) {
     });
   });
 
-  describe(`deeptrain, ${binary}`, () => {
+  describe(`deeptrain and thintrain, ${binary}`, () => {
     const graph = (seed: number) => (seed % 3 ? randomMobile(seed) : randomModel(seed, 12));
 
-    it('holds both budgets, and takes the last layers first', async () => {
+    it.each([
+      'deeptrain',
+      'thintrain',
+    ] as const)('%s holds both budgets, and takes the last layers first', async (method) => {
       let chosen = 0;
       await fc.assert(
         fc.asyncProperty(
@@ -156,7 +159,7 @@ for (const binary of BINARIES) {
             const model = graph(seed);
             const samples = support(model.input, [2, 2]);
             const tt = await TinyTrain.load(writeModel(model), { binary });
-            const options = { method: 'deeptrain', memory, compute, augment: 'none', iterations: 2, lr: 1e-4 } as const;
+            const options = { method, memory, compute, augment: 'none', iterations: 2, lr: 1e-4 } as const;
             let report: Awaited<ReturnType<typeof tt.adapt>>;
             try {
               report = await tt.adapt(samples, options);
@@ -177,11 +180,36 @@ for (const binary of BINARIES) {
             expect(macs.adaptation).toBe(2 * draws! * macs.draw);
             const scores = layers.flatMap(({ score }) => score ?? []);
             expect(scores).toEqual(scores.toSorted((a, b) => a - b));
+            if (method === 'deeptrain') return;
+            const trained = layers.filter(({ trains }) => trains !== 'nothing');
+            const kinds = trained.map(({ op, trains }) => `${trains} of ${op === 'depthwise' ? op : 'others'}`);
+            // Where a part of one layer is all that the budgets allow, that stays.
+            if (trained.length > 1) expect(new Set([...kinds, 'bias of others', 'weights of depthwise']).size).toBe(2);
+            else expect(trained).toHaveLength(1);
           },
         ),
         { numRuns: 60, seed: 4 },
       );
       expect(chosen).toBeGreaterThan(30);
+    });
+
+    it('thintrain trains weights of depthwise layers and biases of the others, as deep as deeptrain, by more samples for the same MACs', async () => {
+      const model = deepNetwork();
+      const samples = support(model.input, [6, 6]);
+      const tt = await TinyTrain.load(writeModel(model), { binary });
+      const options = { memory: '64KB', compute: '15%', iterations: 1 } as const;
+      const deep = await tt.adapt(samples, { ...options, method: 'deeptrain' });
+      const thin = await tt.adapt(samples, { ...options, method: 'thintrain' });
+      for (const [i, { op, trains, selected, channels }] of deep.layers.entries()) {
+        const whole = selected.length === channels;
+        const expected = op === 'depthwise' ? trains : whole ? 'bias' : 'nothing';
+        expect([i, thin.layers[i]!.trains]).toEqual([i, expected]);
+      }
+      expect(thin.draws!).toBeGreaterThan(deep.draws!);
+      expect(thin.macs.backward).toBeLessThanOrEqual(thin.budgets.backwardMacs);
+      expect(thin.memory.backwardBytes).toBeLessThanOrEqual(64 << 10);
+      expect(thin.patch.bytes).toBeLessThan(0.6 * deep.patch.bytes);
+      expect(thin).toMatchObject({ optimizer: 'lomo', criterion: 'depth', lr: 1e-3 });
     });
 
     it('reaches further back than tinytrain in the same memory, where it has the compute of a step', async () => {

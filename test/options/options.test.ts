@@ -55,7 +55,7 @@ describe('options', () => {
   it.each([
     [
       { method: 'magic' },
-      "method must be one of tinytrain, deeptrain, none, lastlayer, fulltrain, biasonly, tinytl, sparseupdate, got 'magic'",
+      "method must be one of tinytrain, deeptrain, thintrain, none, lastlayer, fulltrain, biasonly, tinytl, sparseupdate, got 'magic'",
     ],
     [{ criterion: 'x' }, 'criterion must be one of tinytrain, fisher, l2, random'],
     [{ optimizer: 'x' }, 'optimizer must be one of adam, momentum, sgd'],

@@ -60,6 +60,9 @@ export const CASES: Case[] = [
   ['every', { method: 'biasonly', iterations: 2, optimizer: 'sgd', augment: 'none' }],
   ['every', { method: 'deeptrain', iterations: 3, lr: 1e-3 }],
   ['every', { method: 'deeptrain', iterations: 3, criterion: 'tinytrain', compute: '40%', ram: 15_600 }],
+  ['every', { method: 'thintrain', iterations: 3 }],
+  ['deep', { method: 'thintrain', iterations: 2, memory: '8KB', compute: '40%' }],
+  ['int8', { method: 'thintrain', iterations: 2, ram: '48KB', memory: '16KB', variants: 2 }],
   ['every', { method: 'fulltrain', iterations: 2, optimizer: 'lomo', lr: 1e-3, augment: 'none' }],
   ['every', { method: 'none' }],
   ['every', { method: 'none', views: 2 }],
@@ -101,7 +104,7 @@ export function patches(file: string, cases: Case[]): void {
     expect(report.memory.backwardBytes).toBe(expected.memory.backwardBytes);
     expect(report.budgets.backwardMacs).toBe(expected.budgets.backwardMacs);
     const frozen = options.method === 'tinytrain' || options.method === 'lastlayer';
-    if (options.method !== 'deeptrain') {
+    if (options.method !== 'deeptrain' && options.method !== 'thintrain') {
       expect(report.memory.keptBytes > 0).toBe(frozen && options.variants !== 0);
     }
     if (!options.ram) return;
@@ -112,6 +115,7 @@ export function patches(file: string, cases: Case[]): void {
   it.each([
     'tinytrain',
     'deeptrain',
+    'thintrain',
     'lastlayer',
     'fulltrain',
     'biasonly',

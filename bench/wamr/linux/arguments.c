@@ -22,7 +22,7 @@ static const char USAGE[] =
     "adapted model or with a saved patch. DIR has one folder a class, with one file of raw float32 (NHWC,\n"
     "preprocessed, little-endian) a sample: *.f32. The model's weights stay outside WebAssembly's memory.\n"
     "\n"
-    "  --method tinytrain|deeptrain|lastlayer|fulltrain|biasonly|none   (tinytrain)\n"
+    "  --method tinytrain|deeptrain|thintrain|lastlayer|fulltrain|biasonly|none   (tinytrain)\n"
     "  --criterion tinytrain|fisher|random|depth              (that of the method)\n"
     "  --memory BYTES         budget of backward memory; 256KB, 1MB are understood   (1MB)\n"
     "  --compute MACS         budget of a backward pass: MACs, or a share such as 15%   (15%)\n"
@@ -39,7 +39,7 @@ static const char USAGE[] =
     "  -o FILE                the patch\n"
     "  --json                 the report as JSON\n";
 
-const char *const METHODS[] = { "tinytrain", "lastlayer", "fulltrain", "biasonly", "none", "deeptrain", NULL };
+const char *const METHODS[] = { "tinytrain", "lastlayer", "fulltrain", "biasonly", "none", "deeptrain", "thintrain", NULL };
 static const char *const CRITERIA[] = { "tinytrain", "fisher", "l2", "random", "depth", NULL };
 const char *const OPTIMIZERS[] = { "sgd", "momentum", "adam", "lomo", NULL };
 static const char *const AUGMENTS[] = { "auto", "none", "noflip", NULL };
