@@ -92,7 +92,7 @@ export class TinyTrain {
       }),
       memory: { backwardBytes: none ? 0 : 3000, peakBytes: 9000 },
       macs: { forward: model.macs, backward: none ? 0 : 400, fullBackward: 3000, draw: none ? 0 : 400, adaptation: 0 },
-      draws: options.method === 'deeptrain' ? 9 : null,
+      draws: ['deeptrain', 'thintrain'].includes(options.method) ? 9 : null,
       augment: { flip: false, crop: options.augment !== 'none' },
       binary: 'scalar',
     };
