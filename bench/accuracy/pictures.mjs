@@ -25,6 +25,7 @@ const COLOUR = {
   'tinytrain:criterion=fisher': sky,
   deeptrain: violet,
   'deeptrain:views=6': violet,
+  thintrain: '#8c5a2b',
   fulltrain: black,
 };
 const X = {
