@@ -1,7 +1,6 @@
 /** Selections: what a method trains, as the engine's table takes it and as files and reports show it. */
 import { KIND } from './control.js';
 import type { Engine } from './engine.js';
-import { JOB } from './job.js';
 import { TinyTrainError } from './status.js';
 import type { LayerInfo, LayerReport, Method, Selection } from './types.js';
 
@@ -60,18 +59,17 @@ function nearest(name: string, names: Iterable<string>): string {
 
 /**
  * Leaves of what is selected the weights of depthwise layers alone, and of the others their biases; one that was to have a part of its
- * channels is frozen, as all biases may take more. Where nothing would be left, everything stays. Lays training out for its cost.
+ * channels is frozen, as all biases may take more. Where nothing would be left, everything stays. Computes the cost anew.
  */
 export function keepDepthwise(engine: Engine, layers: readonly LayerInfo[]): void {
-  const whole = layers.filter(({ index, out }) => engine.layer(index, out[2]).channels.length === out[2]);
-  const chosen = layers.filter(({ index, out }) => engine.layer(index, out[2]).kind !== KIND.frozen);
-  const isThin = ({ op }: LayerInfo) => op === 'depthwise';
-  if (!chosen.some((layer) => isThin(layer) || whole.includes(layer))) return;
-  for (const layer of chosen) {
-    if (!isThin(layer)) engine.setSelection(layer.index, whole.includes(layer) ? 'bias' : 'none');
-  }
-  engine.begin(JOB.train);
-  engine.stop();
+  const chosen = layers.flatMap((layer) => {
+    const { kind, channels } = engine.layer(layer.index, layer.out[2]);
+    const thin = layer.op === 'depthwise';
+    return kind === KIND.frozen ? [] : [{ layer, thin, kept: thin || channels.length === layer.out[2] }];
+  });
+  if (!chosen.some(({ kept }) => kept)) return;
+  for (const { layer, thin, kept } of chosen) if (!thin) engine.setSelection(layer.index, kept ? 'bias' : 'none');
+  engine.cost();
 }
 
 /** The layers of a report: figures of the Fisher pass, and what is trained. */

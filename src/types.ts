@@ -14,6 +14,10 @@ export interface Sample {
   label: string;
 }
 
+/**
+ * What is trained: a selection by the samples inside the budgets (`tinytrain`, the paper's; `deeptrain`, nearly all layers by drawn samples;
+ * `thintrain`, of those the depthwise weights and the biases), or one that is fixed (the others).
+ */
 export type Method =
   | 'none'
   | 'lastlayer'

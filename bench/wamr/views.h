@@ -8,10 +8,16 @@
 
 #include "adapt.h"
 
-/* Writes `bytes` bytes of a view of a sample of the caller, from byte `offset` on, to `to`; the sample is read float by float. */
+/*
+ * Writes `bytes` bytes of a view of a sample of the caller (height x width x channels floats, of the model's input), from byte
+ * `offset` on, to `to`; the sample is read float by float. TT_ADDRESS for what is no part of it, or the caller's status.
+ */
 int32_t tt_view(struct tt_engine *engine, int32_t index, int32_t view, uint32_t offset, void *to, uint32_t bytes);
 
-/* After training: makes prototypes, which are class means of the samples, class means of all views of each sample. */
+/*
+ * After training: makes prototypes, which are class means of the samples, class means of all views of each sample.
+ * TT_VIEW_FEATURES where one has no finite norm.
+ */
 int32_t tt_views_prototypes(struct tt_engine *engine, const struct tt_task *task);
 
 /* tt_classify by all views of the caller's sample 0. */
