@@ -62,13 +62,12 @@ function nearest(name: string, names: Iterable<string>): string {
  * channels is frozen, as all biases may take more. Where nothing would be left, everything stays. Computes the cost anew.
  */
 export function keepDepthwise(engine: Engine, layers: readonly LayerInfo[]): void {
-  const chosen = layers.flatMap((layer) => {
-    const { kind, channels } = engine.layer(layer.index, layer.out[2]);
-    const thin = layer.op === 'depthwise';
-    return kind === KIND.frozen ? [] : [{ layer, thin, kept: thin || channels.length === layer.out[2] }];
-  });
-  if (!chosen.some(({ kept }) => kept)) return;
-  for (const { layer, thin, kept } of chosen) if (!thin) engine.setSelection(layer.index, kept ? 'bias' : 'none');
+  const chosen = layers.filter(({ index, out }) => engine.layer(index, out[2]).kind !== KIND.frozen);
+  const isThin = ({ op }: LayerInfo) => op === 'depthwise';
+  const isKept = (layer: LayerInfo) =>
+    isThin(layer) || engine.layer(layer.index, layer.out[2]).channels.length === layer.out[2];
+  if (!chosen.some(isKept)) return;
+  for (const layer of chosen) if (!isThin(layer)) engine.setSelection(layer.index, isKept(layer) ? 'bias' : 'none');
   engine.cost();
 }
 
