@@ -5,15 +5,15 @@ import { type Crew, JOB } from './job.js';
 import type { CheckedOptions } from './options.js';
 import { CRITERIA, DYNAMIC } from './options.js';
 import { runJob } from './run.js';
-import { applySelection, keepDepthwise, methodSelection, reportLayers } from './selection.js';
+import { applySelection, methodSelection, reportLayers } from './selection.js';
 import { TinyTrainError } from './status.js';
 import type { Task } from './task.js';
 import type { Binary, Criterion, LayerFigures, LayerInfo, SelectReport } from './types.js';
 
 export const OPTIMIZER_CODE = { sgd: 0, momentum: 1, adam: 2, lomo: 3 } as const;
 export const AUGMENT_CODE = { off: 0, on: 1, flip: 2 } as const;
-/** Code of a criterion whose scores the host writes. */
-const HOST_SCORES = 4;
+/** Codes of criteria in the engine that have no name: scores of the caller's own, written as those of `depth`; thin layers. */
+const [HOST_SCORES, THIN] = [4, 5];
 /** Share of the samples that may leave their class when mirrored, for mirroring to be allowed. */
 const MIRROR_LOSS = 0.05;
 export const UNLIMITED = 0xffffffff;
@@ -75,19 +75,24 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   const trains = options.selection !== undefined || options.method !== 'none';
   const crop = options.augment !== 'none';
   control.set('augment', crop ? AUGMENT_CODE.on : AUGMENT_CODE.off);
-  if (dynamic) {
-    // Whether the budgets allow anything is known before anything runs.
+  const inspects = dynamic && options.method !== 'thintrain';
+  const { criterion } = options;
+  const code = typeof criterion === 'string' ? CRITERIA.indexOf(criterion) : HOST_SCORES;
+  control.set('criterion', inspects ? code : THIN);
+  // Whether the budgets allow anything is known before anything runs.
+  if (inspects) {
     engine.begin(JOB.fisher);
     engine.stop();
-  }
+  } else if (dynamic) engine.select();
   const flip = trains && options.augment === 'auto' && (await mirrors(engine, task, options, crew));
   if (flip) control.set('augment', AUGMENT_CODE.on | AUGMENT_CODE.flip);
-  if (dynamic) {
+  if (inspects) {
     engine.begin(JOB.fisher);
     await runJob(engine, task, options, crew);
-    score(engine, layers, options.criterion);
+    score(engine, layers, criterion);
     engine.select();
-    if (options.method === 'thintrain') keepDepthwise(engine, layers);
+  }
+  if (dynamic) {
     // More than each sample once would be more steps than the rate is for.
     const most = Math.floor((compute * passes) / control.get('backwardMacs'));
     if (drawn) control.set('draws', Math.min(task.labels.length, most));
@@ -109,7 +114,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
     model: { name, checksum, input, params, macs },
     task: { ways: task.classes.length, samples: task.labels.length, classes: task.classes },
     method: options.selection && options.method !== 'sparseupdate' ? 'selection' : options.method,
-    criterion: dynamic ? (typeof options.criterion === 'string' ? options.criterion : 'custom') : 'none',
+    criterion: dynamic ? (typeof criterion === 'string' ? criterion : 'custom') : 'none',
     seed: options.seed,
     budgets: { memoryBytes: options.memory, backwardMacs: compute, ramBytes: options.ram || null },
     layers: reportLayers(engine, layers),
@@ -137,11 +142,9 @@ async function mirrors(engine: Engine, task: Task, options: CheckedOptions, crew
 }
 
 function score(engine: Engine, layers: readonly LayerInfo[], criterion: CheckedOptions['criterion']): void {
-  const own = criterion === 'depth' ? (layer: LayerFigures) => layer.index : criterion;
-  const custom = typeof own === 'function';
-  engine.control.set('criterion', custom ? HOST_SCORES : CRITERIA.indexOf(own));
   engine.score();
-  if (custom) customScores(engine, layers, own);
+  const own = criterion === 'depth' ? (layer: LayerFigures) => layer.index : criterion;
+  if (typeof own === 'function') customScores(engine, layers, own);
 }
 
 function customScores(engine: Engine, layers: readonly LayerInfo[], criterion: Criterion): void {

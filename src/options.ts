@@ -142,6 +142,8 @@ export function checkOptions(options: SelectOptions | AdaptOptions = {}): Checke
   const o = options as AdaptOptions;
   const method = oneOf('method', o.method ?? DEFAULTS.method, METHODS);
   const criterion = o.criterion ?? criterionOf(method);
+  if (method === 'thintrain' && criterion !== 'depth')
+    throw new OptionError('method thintrain takes the last layers first: leave criterion out');
   if (o.signal !== undefined && !(o.signal instanceof AbortSignal))
     throw new OptionError('signal must be an AbortSignal');
   if (o.onProgress !== undefined && typeof o.onProgress !== 'function') {

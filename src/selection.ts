@@ -57,20 +57,6 @@ function nearest(name: string, names: Iterable<string>): string {
   return near.length ? `; it has ${near.join(', ')}` : '; tinytrain inspect lists its layers';
 }
 
-/**
- * Leaves of what is selected the weights of depthwise layers alone, and of the others their biases; one that was to have a part of its
- * channels is frozen, as all biases may take more. Where nothing would be left, everything stays. Computes the cost anew.
- */
-export function keepDepthwise(engine: Engine, layers: readonly LayerInfo[]): void {
-  const chosen = layers.filter(({ index, out }) => engine.layer(index, out[2]).kind !== KIND.frozen);
-  const isThin = ({ op }: LayerInfo) => op === 'depthwise';
-  const isKept = (layer: LayerInfo) =>
-    isThin(layer) || engine.layer(layer.index, layer.out[2]).channels.length === layer.out[2];
-  if (!chosen.some(isKept)) return;
-  for (const layer of chosen) if (!isThin(layer)) engine.setSelection(layer.index, isKept(layer) ? 'bias' : 'none');
-  engine.cost();
-}
-
 /** The layers of a report: figures of the Fisher pass, and what is trained. */
 export function reportLayers(engine: Engine, layers: readonly LayerInfo[]): LayerReport[] {
   return layers.map((layer) => {

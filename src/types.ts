@@ -16,7 +16,7 @@ export interface Sample {
 
 /**
  * What is trained: a selection by the samples inside the budgets (`tinytrain`, the paper's; `deeptrain`, nearly all layers by drawn samples;
- * `thintrain`, of those the depthwise weights and the biases), or one that is fixed (the others).
+ * `thintrain`, their depthwise weights and biases alone, without a Fisher pass), or one that is fixed (the others).
  */
 export type Method =
   | 'none'

@@ -2,11 +2,11 @@
  * Plans inside budgets: of the Fisher pass and of training, as they are or, where that is over the budget of memory or of
  * RAM, with recomputed blocks. What a plan takes is known by planning it; there is no estimate beside it.
  */
-import { FROZEN, jobStart, Layer, layerAt, WEIGHTS } from './arena';
+import { BIAS, FROZEN, jobStart, Layer, layerAt, WEIGHTS } from './arena';
 import { gradientBytes, layersBytes } from './blocks';
 import { control } from './control';
 import { backwardMacs, countMacs, firstTarget, has, REACHES } from './graph';
-import { isOutside, opAt, opCount } from './model';
+import { DEPTHWISE, isOutside, opAt, opCount } from './model';
 import { patchSize } from './patch';
 import { planPrograms } from './plan';
 import { layOut, liveBytes, planningEnd, stepsEnd } from './program';
@@ -103,7 +103,7 @@ export function planFisher(): i32 {
 
 /**
  * Sets the least budgets that train anything: over the layers, one alone with the smallest share of its channels, and
- * the Fisher pass down to it. Freezes every layer and returns BUDGET.
+ * the Fisher pass down to it, where there is one. Freezes every layer and returns BUDGET.
  */
 export function leastBudgets(): i32 {
   const c = control();
@@ -113,16 +113,17 @@ export function leastBudgets(): i32 {
   for (let l = 0; l < c.layerCount; ++l) layerAt(l).kind = FROZEN;
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
-    layer.kind = WEIGHTS;
-    layer.count = leastChannels(layer);
+    share(layer, 8);
+    // Without a Fisher pass, what comes before training is a forward pass of each sample.
+    const from = isThin() ? opCount() : layer.op;
     const training = planTraining();
     if (training > 0) {
       c.leastMacs = min<f64>(c.leastMacs, c.backwardMacs);
       // Of RAM, the least that goes together with the other budgets.
       const counts = c.ramBudget && c.backwardMacs <= c.computeBudget;
-      if (counts) c.leastRam = min<u32>(c.leastRam, saturated(max(leastEnd(-1), leastEnd(layer.op))));
+      if (counts) c.leastRam = min<u32>(c.leastRam, saturated(max(leastEnd(-1), leastEnd(from))));
       layer.kind = FROZEN;
-      c.leastBytes = min<u32>(c.leastBytes, max<u32>(training, planWithin(layer.op)));
+      c.leastBytes = min<u32>(c.leastBytes, max<u32>(training, planWithin(from)));
     }
     // The loss does not depend on a layer that takes nothing.
     layer.kind = FROZEN;
@@ -143,9 +144,21 @@ function endInside(from: i32, recompute: bool): u64 {
   return emitPlan(from, recompute) <= control().memoryBudget ? planEnd(from < 0) : 0xffffffff;
 }
 
-/** The smallest share of a layer's channels that the selector gives. */
-function leastChannels(layer: Layer): i32 {
-  return max<i32>(1, opAt(layer.op).outC >> 3);
+/**
+ * True where thin layers alone are trained, the last first: the weights of depthwise layers, of the others all biases. It
+ * takes no Fisher pass.
+ */
+export function isThin(): bool {
+  return control().criterion == 5;
+}
+
+/** Trains the first 1/divisor of a layer's channels, at least one, or of a thin one all; returns how many they are. */
+export function share(layer: Layer, divisor: i32): i32 {
+  const op = opAt(layer.op);
+  const thin = isThin();
+  layer.kind = thin && op.op != DEPTHWISE ? BIAS : WEIGHTS;
+  layer.count = max<i32>(1, op.outC / (thin ? 1 : divisor));
+  return layer.count;
 }
 
 /** Bytes of the prototypes' gradients, which training needs and inference doesn't. */

@@ -25,7 +25,10 @@ export class Control {
   seed: u32;
   /** 36: augmented variants a sample that are computed once through the frozen prefix; 0: none, compute each time. */
   variants: i32;
-  /** 40: 0 tinytrain (equation 3), 1 fisher, 2 l2, 3 random, 4 the scores that the host wrote. */
+  /**
+   * 40: 0 tinytrain (equation 3), 1 fisher, 2 l2, 3 random, 4 the scores that the host wrote, 5 none: the last layer first, of
+   * depthwise ones the weights, of the others the biases, without a Fisher pass.
+   */
   criterion: i32;
   /** 44: limit of backwardBytes for the Fisher pass and the selector. */
   memoryBudget: u32;

@@ -58,8 +58,7 @@ export function prepareJob(job: i32): i32 {
       state = planFisher();
       break;
     case TRAIN:
-      state = checkSelection();
-      if (state == status.DONE) c.backwardBytes = planTraining();
+      state = planSelection();
       break;
     default:
       return status.OPTION;
@@ -118,8 +117,8 @@ function isPositive(x: f32): bool {
   return x > 0 && x < Infinity;
 }
 
-/** Checks what the host wrote as selection. */
-export function checkSelection(): i32 {
+/** Checks what the host wrote as selection, and plans training it. */
+export function planSelection(): i32 {
   const c = control();
   for (let l = 0; l < c.layerCount; ++l) {
     const layer = layerAt(l);
@@ -138,6 +137,7 @@ export function checkSelection(): i32 {
     }
   }
   c.detail = -1;
+  c.backwardBytes = planTraining();
   return status.DONE;
 }
 

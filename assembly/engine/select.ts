@@ -1,10 +1,11 @@
 /** The selector: scores by a criterion (equation 3 and its rivals), then layers and channels under both budgets. */
 import { hash32 } from '../kernels/random';
-import { dropValues, FROZEN, Layer, layerAt, WEIGHTS } from './arena';
+import { dropValues, FROZEN, Layer, layerAt } from './arena';
 import { blockBytes, isDrawn } from './blocks';
-import { leastBudgets, planFits, planTraining } from './budget';
+import { isThin, leastBudgets, planFits, planTraining, share } from './budget';
 import { control } from './control';
-import { checkSelection, readyToPlan } from './job';
+import { isTarget } from './graph';
+import { planSelection, readyToPlan } from './job';
 import { DEPTHWISE, isWithHost, macs, opAt, rowLength, scalesOf, weightsOf } from './model';
 import { rankingScratch } from './program';
 import * as status from './status';
@@ -14,8 +15,7 @@ const TINYTRAIN: i32 = 0;
 const FISHER_ONLY: i32 = 1;
 const L2: i32 = 2;
 const RANDOM: i32 = 3;
-/** The host's scores; channels by Δ. */
-const HOST: i32 = 4;
+// 4: the host's scores; channels by Δ. 5: budget.ts, isThin.
 
 const STREAM_LAYERS: u32 = 2;
 const STREAM_CHANNELS: u32 = 3;
@@ -89,7 +89,8 @@ function importance(layer: Layer, l: i32, o: i32): f32 {
 
 /**
  * Selects layers in order of falling score, each with the largest share of its channels (1, 1/2, 1/4, 1/8; at least
- * one) for which the whole plan holds both budgets; channels by importance, the lower index first among equals.
+ * one) for which the whole plan holds both budgets; channels by importance, the lower index first among equals. Of thin
+ * layers the last first, each as a whole.
  * BUDGET with the least possible figures if nothing can be trained.
  */
 export function selectLayers(): i32 {
@@ -102,54 +103,46 @@ export function selectLayers(): i32 {
     const layer = layerAt(l);
     layer.kind = FROZEN;
     layer.count = 0;
-    layer.gradient = <u32>!layer.inspected;
+    layer.gradient = <u32>!(layer.inspected | <i32>isThin());
   }
-  let chosen = 0;
   for (let l = best(); l >= 0; l = best()) {
     const layer = layerAt(l);
     layer.gradient = 1;
-    chosen += <i32>grow(layer, l);
+    grow(layer, l);
   }
-  if (chosen) {
-    c.backwardBytes = planTraining();
-    return status.DONE;
-  }
-  return leastBudgets();
+  c.backwardBytes = planTraining();
+  return c.backwardBytes ? status.DONE : leastBudgets();
 }
 
-/** The layer with the highest score among those not tried yet (`gradient`), or -1. */
+/** The layer with the highest score, or the last thin one, among those not tried yet (`gradient`), or -1. */
 function best(): i32 {
   let pick = -1;
   for (let l = 0; l < control().layerCount; ++l) {
     const layer = layerAt(l);
     if (layer.gradient) continue;
-    if (pick < 0 || layer.score > layerAt(pick).score) pick = l;
+    if (pick < 0 || isThin() || layer.score > layerAt(pick).score) pick = l;
   }
   return pick;
 }
 
-/** Gives a layer the largest share of its channels that the budgets hold; false if it stays frozen. */
-function grow(layer: Layer, l: i32): bool {
+/** Gives a layer the largest share of its channels that the budgets hold, if any. */
+function grow(layer: Layer, l: i32): void {
   const c = control();
-  const channels = opAt(layer.op).outC;
   let before = 0;
   for (let divisor = 1; divisor <= 8; divisor <<= 1) {
-    const count = max<i32>(1, channels / divisor);
+    const count = share(layer, divisor);
     if (count == before) break;
     before = count;
-    layer.kind = WEIGHTS;
-    layer.count = count;
     planTraining();
     // Of LOMO, no gradient takes more than half, so that a large layer does not keep those before it from being trained.
     if (isDrawn() && blockBytes(layer) * 2 > c.memoryBudget) continue;
-    if (planFits() && c.backwardMacs <= c.computeBudget) {
+    if (planFits() && isTarget(layer.op) && c.backwardMacs <= c.computeBudget) {
       choose(layer, l, count);
-      return true;
+      return;
     }
   }
   layer.kind = FROZEN;
   layer.count = 0;
-  return false;
 }
 
 /** Writes the list of the `count` most important channels, rising. */
@@ -176,8 +169,6 @@ function choose(layer: Layer, l: i32, count: i32): void {
 /** Figures of what the host wrote as selection, or of the selector's: bytes and MACs of its plan. */
 export function costOfSelection(): i32 {
   dropValues();
-  let state = readyToPlan();
-  if (state == status.DONE) state = checkSelection();
-  if (state == status.DONE) control().backwardBytes = planTraining();
-  return state;
+  const state = readyToPlan();
+  return state == status.DONE ? planSelection() : state;
 }

@@ -13,6 +13,8 @@ const SHORT = {
   'deeptrain:memory=256KB': '256 KB',
   'deeptrain:memory=512KB': '512 KB',
   'deeptrain:compute=5%': '5%',
+  'thintrain:memory=256KB': '256 KB',
+  'thintrain:memory=512KB': '512 KB',
 };
 const [blue, red, green, pink, orange, sky, black, violet] = COLOURS;
 /** The rows that the pictures of costs show; other ways of classifying lie above the same place. */

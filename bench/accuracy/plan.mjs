@@ -64,11 +64,14 @@ export const ABLATIONS = [
   'deeptrain:memory=256KB',
   'deeptrain:memory=512KB',
   'deeptrain:compute=5%',
+  'thintrain:memory=256KB',
+  'thintrain:memory=512KB',
 ];
 /** Methods that have ablations: what they are themselves, and what else they are compared with. */
 export const ABLATED = {
   tinytrain: { itself: '1 MB, 15%, its own criterion', to: ['fulltrain'] },
   deeptrain: { itself: '1 MB, 15%', to: ['tinytrain', 'fulltrain'] },
+  thintrain: { itself: '1 MB, 15%', to: ['tinytrain', 'deeptrain', 'fulltrain'] },
 };
 /** Several views of each picture, and pictures together, with other methods; they run with the ablations. */
 export const VIEWS = [
@@ -139,4 +142,6 @@ export const TITLES = {
   'deeptrain:memory=256KB': 'memory 256 KB',
   'deeptrain:memory=512KB': 'memory 512 KB',
   'deeptrain:compute=5%': 'compute 5%',
+  'thintrain:memory=256KB': 'memory 256 KB',
+  'thintrain:memory=512KB': 'memory 512 KB',
 };

@@ -148,7 +148,7 @@ static uint32_t bits_of(float value)
 static void print_instructions(void)
 {
     bool probe = job.options.method != TT_NONE && job.options.augment == TT_AUGMENT_AUTO;
-    bool fisher = job.options.method == TT_TINYTRAIN || job.options.method == TT_DEEPTRAIN || job.options.method == TT_THINTRAIN;
+    bool fisher = tt_inspects(job.options.method);
     const uint64_t *at = run.marks;
     while (at < run.marks + run.mark_count && *at < run.chosen)
         at++;

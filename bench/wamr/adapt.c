@@ -8,10 +8,12 @@
 
 /* Bits of the control block's `augment`. */
 enum { AUGMENT_ON = 1, AUGMENT_FLIP = 2 };
+/* The code of no criterion, but thin layers, the last first (assembly/engine/budget.ts). */
+enum { THIN = 5 };
 /* Share of the samples that may leave their class when mirrored, for mirroring to be allowed (src/choose.ts). */
 static const double MIRROR_LOSS = 0.05;
-/* Operators of a model (docs/formats.md): where they begin, the bytes of each, the fields of its output channels and of what it is. */
-enum { OPERATORS = 128, OPERATOR_BYTES = 128, OUTPUT_CHANNELS = 20, OPERATOR_CODE = 64, DEPTHWISE = 2 };
+/* Operators of a model (docs/formats.md): where they begin, the bytes of each, the field of its output channels. */
+enum { OPERATORS = 128, OPERATOR_BYTES = 128, OUTPUT_CHANNELS = 20 };
 /* Fields of a patch. */
 enum { PATCH_HEADER = 64, PATCH_WAYS = 24, PATCH_NAMES_OFFSET = 44, PATCH_NAMES_BYTES = 48 };
 
@@ -44,19 +46,19 @@ static int32_t job(struct tt_engine *engine, enum tt_job which)
     return status ? status : tt_run(engine, 0);
 }
 
-/* A field of a layer's operator, or NULL. */
-static const int32_t *field_of(struct tt_engine *engine, const struct tt_layer *layer, uint32_t field)
+/* The output channels of a layer, or NULL. */
+static const int32_t *channels_of(struct tt_engine *engine, const struct tt_layer *layer)
 {
     if (!layer || layer->op < 0 || layer->op >= engine->control->op_count)
         return NULL;
-    return tt_at(engine, engine->arena + OPERATORS + OPERATOR_BYTES * (uint64_t)layer->op + field, sizeof(int32_t), 4);
+    return tt_at(engine, engine->arena + OPERATORS + OPERATOR_BYTES * (uint64_t)layer->op + OUTPUT_CHANNELS, sizeof(int32_t), 4);
 }
 
 /* Selects all of a layer: nothing, its bias, or the weights of every channel. */
 static int32_t select_layer(struct tt_engine *engine, int32_t index, enum tt_kind kind)
 {
     struct tt_layer *layer = tt_layer(engine, index);
-    const int32_t *channels = field_of(engine, layer, OUTPUT_CHANNELS);
+    const int32_t *channels = channels_of(engine, layer);
     if (!channels || *channels < 1 || *channels > UINT16_MAX)
         return TT_ADDRESS;
     int32_t count = kind == TT_WEIGHTS ? *channels : 0;
@@ -70,9 +72,11 @@ static int32_t select_layer(struct tt_engine *engine, int32_t index, enum tt_kin
     return TT_DONE;
 }
 
-/* Writes the selection of a method that does not look at the samples. */
+/* Makes the selection of a method that has no Fisher pass. */
 static int32_t select_method(struct tt_engine *engine, enum tt_method method)
 {
+    if (method == TT_THINTRAIN)
+        return tt_call(engine, TT_SELECT, NULL);
     int32_t count = engine->control->layer_count;
     int32_t status = TT_DONE;
     for (int32_t i = 0; i < count && !status; i++) {
@@ -86,10 +90,15 @@ static int32_t select_method(struct tt_engine *engine, enum tt_method method)
     return status;
 }
 
-/* True for a method that looks at the samples and chooses inside the budgets. */
+bool tt_inspects(enum tt_method method)
+{
+    return method == TT_TINYTRAIN || method == TT_DEEPTRAIN;
+}
+
+/* True for a method that chooses inside the budgets. */
 static bool is_dynamic(enum tt_method method)
 {
-    return method == TT_TINYTRAIN || method == TT_DEEPTRAIN || method == TT_THINTRAIN;
+    return tt_inspects(method) || method == TT_THINTRAIN;
 }
 
 static bool draws_samples(const struct tt_engine *engine)
@@ -110,39 +119,6 @@ static int32_t score_depth(struct tt_engine *engine)
     return TT_DONE;
 }
 
-/* What becomes of a selected layer of TT_THINTRAIN: weights of depthwise layers, biases of the others that are selected as a whole. */
-static int32_t thin_kind(struct tt_engine *engine, int32_t index, enum tt_kind *kind)
-{
-    const struct tt_layer *layer = tt_layer(engine, index);
-    const int32_t *channels = field_of(engine, layer, OUTPUT_CHANNELS), *code = field_of(engine, layer, OPERATOR_CODE);
-    if (!channels || !code)
-        return TT_ADDRESS;
-    *kind = layer->kind == TT_FROZEN ? TT_FROZEN : *code == DEPTHWISE ? TT_WEIGHTS : layer->count == *channels ? TT_BIAS : TT_FROZEN;
-    return TT_DONE;
-}
-
-/* src/selection.ts, keepDepthwise. */
-static int32_t keep_depthwise(struct tt_engine *engine)
-{
-    const int32_t count = engine->control->layer_count;
-    bool any = false;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t i = 0; i < count; i++) {
-            enum tt_kind kind;
-            int32_t status = thin_kind(engine, i, &kind);
-            /* Weights of depthwise layers stay as they were selected, with the channels that they have. */
-            if (!status && pass == 1 && kind != TT_WEIGHTS)
-                status = select_layer(engine, i, kind);
-            if (status)
-                return status;
-            any |= kind != TT_FROZEN;
-        }
-        if (!any)
-            return TT_DONE;
-    }
-    return tt_call(engine, TT_COST, NULL);
-}
-
 /* Writes the options into the control block. The budget of compute may be a share of what the engine computes. */
 static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
 {
@@ -154,7 +130,7 @@ static int32_t configure(struct tt_engine *engine, const struct tt_options *o)
     c->seed = o->seed;
     c->variants = o->variants;
     int32_t usual = o->method == TT_TINYTRAIN ? TT_CRITERION_TINYTRAIN : TT_CRITERION_DEPTH;
-    c->criterion = o->criterion < 0 ? usual : o->criterion;
+    c->criterion = o->method == TT_THINTRAIN ? THIN : o->criterion < 0 ? usual : o->criterion;
     c->draws = c->samples;
     c->augment = o->augment == TT_AUGMENT_NONE ? 0u : AUGMENT_ON;
     c->memory_budget = is_dynamic(o->method) ? o->memory : UINT32_MAX;
@@ -182,8 +158,10 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
         status = configure(engine, options);
     }
     /* Whether the budgets allow anything is known before anything runs. */
-    if (!status && is_dynamic(options->method))
+    if (!status && tt_inspects(options->method))
         status = tt_begin(engine, TT_JOB_FISHER);
+    else if (!status)
+        status = select_method(engine, options->method);
     bool flip = options->method != TT_NONE && options->augment == TT_AUGMENT_AUTO;
     if (!status && flip) {
         status = job(engine, TT_JOB_PROBE);
@@ -194,7 +172,7 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
         return status;
     if (flip)
         engine->control->augment |= AUGMENT_FLIP;
-    if (is_dynamic(options->method)) {
+    if (tt_inspects(options->method)) {
         status = job(engine, TT_JOB_FISHER);
         if (!status)
             status = tt_call(engine, TT_SCORE, NULL);
@@ -202,13 +180,10 @@ int32_t tt_choose(struct tt_engine *engine, uint32_t model_bytes, const struct t
             status = score_depth(engine);
         if (!status)
             status = tt_call(engine, TT_SELECT, NULL);
-        if (!status && options->method == TT_THINTRAIN)
-            status = keep_depthwise(engine);
-        struct tt_control *c = engine->control;
-        if (!status && draws_samples(engine))
-            c->draws = (int32_t)fmin(c->samples, floor(c->compute_budget / c->backward_macs));
-    } else
-        status = select_method(engine, options->method);
+    }
+    struct tt_control *c = engine->control;
+    if (!status && is_dynamic(options->method) && draws_samples(engine))
+        c->draws = (int32_t)fmin(c->samples, floor(c->compute_budget / c->backward_macs));
     return status ? status : tt_patch_fits(engine, task->name_bytes);
 }
 

@@ -23,7 +23,7 @@ extern const struct tt_training tt_training[TT_METHODS];
 /* Options of an adaptation; tt_defaults gives all of them their default. */
 struct tt_options {
     enum tt_method method;
-    int32_t criterion; /* enum tt_criterion; -1: that of the method */
+    int32_t criterion; /* enum tt_criterion; -1: that of the method; TT_THINTRAIN has none */
     enum tt_augment augment;
     int32_t optimizer; /* enum tt_optimizer; -1: that of the method */
     float lr;          /* 0: that of the method */
@@ -44,12 +44,15 @@ struct tt_task {
     uint32_t name_bytes;
 };
 
+/* True for a method that begins with a Fisher pass. */
+bool tt_inspects(enum tt_method method);
+
 /* The defaults of src/defaults.ts. */
 struct tt_options tt_defaults(void);
 
 /*
  * Opens the model of `model_bytes` bytes, declares the task and selects what the method trains: checks that mirrored
- * samples keep their class (where the options leave that open), runs the Fisher pass, scores and selects. Then makes
+ * samples keep their class (where the options leave that open), runs the Fisher pass where there is one, scores and selects. Then makes
  * sure that there is room for the patch, as it is better to find out before training. The budget in MACs and whether
  * pseudo-queries are mirrored are in the control block afterwards (compute_budget, augment); with LOMO the budget is that of
  * an iteration, and `draws` says how many samples it draws.

@@ -118,7 +118,7 @@ export function budgetOptions(command: Command): Command {
 export function taskOptions(command: Command): Command {
   return command
     .addOption(
-      choice('--criterion <name>', 'what scores the layers (tinytrain; of deeptrain and thintrain: depth)', CRITERIA),
+      choice('--criterion <name>', 'what scores the layers (tinytrain; of deeptrain: depth)', CRITERIA),
     )
     .option('--temperature <t>', 'of the cosine in the loss', positiveNumber('temperature'), DEFAULTS.temperature)
     .addOption(choice('--augment <how>', 'of the pseudo-queries', AUGMENTS, DEFAULTS.augment))

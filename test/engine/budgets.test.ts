@@ -93,22 +93,26 @@ for (const binary of BINARIES) {
       expect(partly).toBeGreaterThan(4);
     });
 
-    it('that are too small: the error says the least possible, and that is enough', async () => {
+    it.each([
+      'tinytrain',
+      'thintrain',
+    ] as const)('that are too small for %s: the error says the least possible, and that is enough', async (method) => {
       await fc.assert(
         fc.asyncProperty(seeds, async (seed) => {
           const model = graph(seed);
           const tt = await load(model);
-          const memory = await attempt(tt, model, { memory: 16, compute: 1 });
+          const choose = (options: SelectOptions) => attempt(tt, model, { method, ...options });
+          const memory = await choose({ memory: 16, compute: 1 });
           const bytes = Number(/^a memory budget of 16 bytes .* is (\d+) bytes$/.exec(memory as string)?.[1]);
-          expect(typeof (await attempt(tt, model, { memory: bytes, compute: 1 }))).toBe('object');
-          expect(await attempt(tt, model, { memory: bytes - 1, compute: 1 })).toMatch(`possible is ${bytes} bytes`);
+          expect(typeof (await choose({ memory: bytes, compute: 1 }))).toBe('object');
+          expect(await choose({ memory: bytes - 1, compute: 1 })).toMatch(`possible is ${bytes} bytes`);
 
-          const compute = await attempt(tt, model, { memory: '64MB', compute: 1.5 });
+          const compute = await choose({ memory: '64MB', compute: 1.5 });
           if (typeof compute === 'object') return; // a layer of one MAC
           const macs = Number(/^a compute budget of 1 MACs .* is ([\d.]+) MACs$/.exec(compute)?.[1]);
-          expect(typeof (await attempt(tt, model, { memory: '64MB', compute: Math.ceil(macs) }))).toBe('object');
+          expect(typeof (await choose({ memory: '64MB', compute: Math.ceil(macs) }))).toBe('object');
           const less = Math.ceil(macs) - 1;
-          if (less > 1) expect(await attempt(tt, model, { memory: '64MB', compute: less })).toMatch('compute budget');
+          if (less > 1) expect(await choose({ memory: '64MB', compute: less })).toMatch('compute budget');
         }),
         { numRuns: 60, seed: 7 },
       );
@@ -124,11 +128,13 @@ for (const binary of BINARIES) {
         .mean({ input: 3 })
         .model();
       const tt = await load(model);
-      const { layers } = (await attempt(tt, model, { memory: '1MB', compute: 1, criterion: 'random' })) as SelectReport;
-      const unused = [1, 3];
-      for (const layer of layers) {
-        expect(layer.fisher === null).toBe(unused.includes(layer.index));
-        expect(layer.selected.length > 0).toBe(!unused.includes(layer.index));
+      for (const options of [{ criterion: 'random' }, { method: 'thintrain' }] as const) {
+        const { layers } = (await attempt(tt, model, { memory: '1MB', compute: 1, ...options })) as SelectReport;
+        const unused = [1, 3];
+        for (const layer of layers) {
+          if ('criterion' in options) expect(layer.fisher === null).toBe(unused.includes(layer.index));
+          expect(layer.trains !== 'nothing').toBe(!unused.includes(layer.index));
+        }
       }
     });
 

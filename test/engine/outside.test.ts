@@ -99,7 +99,10 @@ for (const binary of BINARIES) {
     const graph = (seed: number) => (seed % 3 ? randomMobile(seed) : deepNetwork(seed));
     const seeds = fc.integer({ min: 1, max: 1e6 });
 
-    it('is held to the byte, or the least possible is said, and then suffices', async () => {
+    it.each([
+      'tinytrain',
+      'thintrain',
+    ] as const)('is held to the byte by %s, or the least possible is said, and then suffices', async (method) => {
       let held = 0;
       let refused = 0;
       await fc.assert(
@@ -107,7 +110,7 @@ for (const binary of BINARIES) {
           const model = graph(seed);
           const tt = await TinyTrain.load(writeModel(model), { binary });
           const samples = support(model.input, [2, 2]);
-          const options = { compute: 1, iterations: 1, variants: seed % 2 ? 2 : 0 } as const;
+          const options = { method, compute: 1, iterations: 1, variants: seed % 2 ? 2 : 0 } as const;
           const attempt = (ram?: number) => tt.adapt(samples, { ...options, ram }).catch((e: Error) => e.message);
           const free = await attempt('1GB' as unknown as number);
           if (typeof free === 'string') throw new Error(free);
@@ -128,7 +131,10 @@ for (const binary of BINARIES) {
           if (typeof again === 'string') throw new Error(again);
           expect(tt.classify(samples[0]!.image).label).toBeDefined();
           expect(again.memory.peakBytes).toBeLessThanOrEqual(enough);
-          expect(await attempt(enough - 1)).toContain(`the least possible is ${enough} bytes`);
+          // Without a Fisher pass it can be the look at mirrored samples that needs most.
+          expect(await attempt(enough - 1)).toMatch(
+            RegExp(`the least possible is ${enough} bytes|this run needs ${enough} bytes`),
+          );
         }),
         { numRuns: 20, seed: 9 },
       );

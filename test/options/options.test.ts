@@ -58,6 +58,7 @@ describe('options', () => {
       "method must be one of tinytrain, deeptrain, thintrain, none, lastlayer, fulltrain, biasonly, tinytl, sparseupdate, got 'magic'",
     ],
     [{ criterion: 'x' }, 'criterion must be one of tinytrain, fisher, l2, random'],
+    [{ method: 'thintrain', criterion: 'l2' }, 'method thintrain takes the last layers first: leave criterion out'],
     [{ optimizer: 'x' }, 'optimizer must be one of adam, momentum, sgd'],
     [{ augment: 'x' }, 'augment must be one of auto, none, noflip'],
     [{ seed: -1 }, 'seed must be an integer from 0 to 4294967295, got -1'],
