@@ -117,9 +117,7 @@ export function budgetOptions(command: Command): Command {
 /** Options that `adapt`, `select` and `evaluate` share beside method and budgets. */
 export function taskOptions(command: Command): Command {
   return command
-    .addOption(
-      choice('--criterion <name>', 'what scores the layers (tinytrain; of deeptrain: depth)', CRITERIA),
-    )
+    .addOption(choice('--criterion <name>', 'what scores the layers (tinytrain; of deeptrain: depth)', CRITERIA))
     .option('--temperature <t>', 'of the cosine in the loss', positiveNumber('temperature'), DEFAULTS.temperature)
     .addOption(choice('--augment <how>', 'of the pseudo-queries', AUGMENTS, DEFAULTS.augment))
     .option('--seed <n>', 'of everything random', wholeNumber('seed', 0, 2 ** 32 - 1), DEFAULTS.seed);
