@@ -57,6 +57,10 @@ ${budgetBar({
 
 function why({ method, criterion }: AdaptReport): string {
   if (!DYNAMIC.includes(method)) return `Method ${method} does not weigh the layers. `;
+  if (method === 'thintrain') {
+    return `Layers were tried from the last to the first, depthwise ones with all of their weights, the others with their
+biases; each is trained with which the plan so far holds both budgets. `;
+  }
   if (criterion !== 'tinytrain') return 'Layers were tried in the order of falling score. ';
   return `A layer is worth training where its Fisher potential is high for what it costs. Layers were tried in the order of
 falling score; one with a high score stays frozen where the whole plan, with the way gradients must travel to it, would

@@ -49,6 +49,12 @@ describe('the page', () => {
     expect(renderReport(report)).not.toContain('drawn');
     expect(renderReport({ ...report, draws: 8, macs })).toContain('; 8 samples drawn an iteration, 35.9 M each');
   });
+  it('says how a method without scores takes the layers', () => {
+    const layers = report.layers.map((layer) => ({ ...layer, fisher: null, score: null }));
+    const thin = renderReport({ ...report, method: 'thintrain', criterion: 'depth', layers });
+    expect(thin).toContain('Layers were tried from the last to the first, depthwise ones with all of their weights');
+    expect(thin).not.toMatch(/NaN|Infinity|undefined|null|falling score/);
+  });
   it('lists pairs where a matrix would be too large', () => {
     const classes = Array.from({ length: 20 }, (_, i) => `class ${i}`);
     const cosines = classes.map((_, i) => classes.map((_, j) => (i === j ? 1 : (i + j) / 40)));
