@@ -3,18 +3,18 @@ import { join } from 'node:path';
 import { COLOURS, Plot, savePicture } from '../picture.mjs';
 import { ABLATED, DOMAINS, METHODS, methodOf, TITLES } from './plan.mjs';
 
-/** Names of other budgets of a method. */
+/** Names of other budgets of a method: KB, or a share of the MACs. */
 const SHORT = {
-  'tinytrain:memory=256KB': '256 KB',
-  'tinytrain:memory=512KB': '512 KB',
+  'tinytrain:memory=256KB': '256',
+  'tinytrain:memory=512KB': '512',
   'tinytrain:compute=5%': '5%',
   'tinytrain:compute=10%': '10%',
   'tinytrain:compute=30%': '30%',
-  'deeptrain:memory=256KB': '256 KB',
-  'deeptrain:memory=512KB': '512 KB',
+  'deeptrain:memory=256KB': '256',
+  'deeptrain:memory=512KB': '512',
   'deeptrain:compute=5%': '5%',
-  'thintrain:memory=256KB': '256 KB',
-  'thintrain:memory=512KB': '512 KB',
+  'thintrain:memory=256KB': '256',
+  'thintrain:memory=512KB': '512',
 };
 const [blue, red, green, pink, orange, sky, black, violet] = COLOURS;
 /** The rows that the pictures of costs show; other ways of classifying lie above the same place. */
@@ -45,7 +45,7 @@ function point(table, row, x, base) {
 
 /** Columns of panels, and pixels of a panel inside its frame. */
 const COLUMNS = 2;
-const PANEL = { width: 500, height: 340, gap: 90 };
+const PANEL = { width: 500, height: 430, gap: 90 };
 /** Room of a letter and of a line of text, in pixels; places of a name beside its point, the best first. */
 const LETTER = { width: 7, height: 14 };
 const PLACES = [
