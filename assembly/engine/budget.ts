@@ -144,12 +144,12 @@ function endInside(from: i32, recompute: bool): u64 {
   return emitPlan(from, recompute) <= control().memoryBudget ? planEnd(from < 0) : 0xffffffff;
 }
 
-/**
- * True where thin layers alone are trained, the last first: the weights of depthwise layers, of the others all biases. It
- * takes no Fisher pass.
- */
+/** The criterion of no scores: thin layers, the last first. */
+const THIN: i32 = 5;
+
+/** True where thin layers alone are trained, without a Fisher pass: of depthwise ones the weights, of the others all biases. */
 export function isThin(): bool {
-  return control().criterion == 5;
+  return control().criterion == THIN;
 }
 
 /** Trains the first 1/divisor of a layer's channels, at least one, or of a thin one all; returns how many they are. */

@@ -15,7 +15,7 @@ const TINYTRAIN: i32 = 0;
 const FISHER_ONLY: i32 = 1;
 const L2: i32 = 2;
 const RANDOM: i32 = 3;
-// 4: the host's scores; channels by Δ. 5: budget.ts, isThin.
+// Any other: the host's scores, channels by Δ; or thin layers, without scores (budget.ts, isThin).
 
 const STREAM_LAYERS: u32 = 2;
 const STREAM_CHANNELS: u32 = 3;

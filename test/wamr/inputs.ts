@@ -46,6 +46,7 @@ export function inputs(build: string): void {
     const usage: [string[], RegExp][] = [
       [['--method', 'all'], /--method: 'all' is none of its values/],
       [['--criterion', 'l2'], /weights.* outside/],
+      [['--method', 'thintrain', '--criterion', 'fisher'], /thintrain takes the last layers first/],
       [['--lr', '0'], /--lr must be a number above 0, got '0'/],
       [['--lr', '1e-99'], /--lr must be a number above 0/],
       [['--memory', '5x'], /--memory must be bytes.*got '5x'/],

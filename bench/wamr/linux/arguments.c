@@ -199,6 +199,9 @@ struct arguments parse_arguments(int argc, char **argv)
         refuse("-o goes with --support");
     if (a.patch && a.options.views > 1)
         refuse("--views goes with --support: a patch says by how many views it classifies");
+    const bool ordered = a.options.criterion >= 0 && a.options.criterion != TT_CRITERION_DEPTH;
+    if (a.options.method == TT_THINTRAIN && ordered)
+        refuse("--method thintrain takes the last layers first: leave --criterion out");
     if (a.ram && a.arena)
         refuse("--ram and --arena exclude each other");
     return a;
