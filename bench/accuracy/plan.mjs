@@ -8,7 +8,7 @@ export const SAMPLINGS = {
   '5way5shot': { way: 5, shot: 5, query: 10, seed: 0 },
   'meta-dataset': { way: 'meta', shot: 'meta', query: 10, seed: 0 },
 };
-/** The one with which settings are tried, for both. */
+/** The one with which settings are tried; for the other too, until they are tried with it on the network. */
 export const TUNED_SAMPLING = '5way5shot';
 
 /** Learning rates tried: the method's default first, then others below and above the best that is known. */

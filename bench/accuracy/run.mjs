@@ -3,7 +3,8 @@
 // docs/accuracy-tables.md (between their markers), and pictures.
 //
 //   npm run bench:accuracy -- [--networks a,b] [--sampling 5way5shot,meta-dataset] [--tasks 50] [--workers 1]
-//   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each
+//   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each, on 5-way tasks
+//                                                    or, with --sampling meta-dataset, on such (of each domain 4, or --tasks)
 //   npm run bench:accuracy -- --rows deeptrain       only these rows of the table; with --tune too
 //   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
 //
@@ -20,7 +21,7 @@ import { DOMAINS, MAX_TRIALS, NETWORKS, ROWS, SAMPLINGS, TUNED_SAMPLING } from '
 const { values: args } = parseArgs({
   options: {
     networks: { type: 'string', default: NETWORKS.join(',') },
-    sampling: { type: 'string', default: Object.keys(SAMPLINGS).join(',') },
+    sampling: { type: 'string' },
     tasks: { type: 'string', default: '50' },
     workers: { type: 'string', default: '1' },
     trials: { type: 'string', default: '4' },
@@ -66,11 +67,11 @@ if (!args.draw) {
   // Drawing needs no build.
   const { Bench } = await import('./tasks.mjs');
   const benches = [];
-  // Meta-Dataset's tasks take what was chosen with 5 ways and 5 shots.
-  for (const sampling of args.tune ? [TUNED_SAMPLING] : samplings) {
+  // Unless it is tuned for itself, Meta-Dataset's sampling takes what was chosen with 5 ways and 5 shots.
+  for (const sampling of args.tune && args.sampling === undefined ? [TUNED_SAMPLING] : samplings) {
     for (const network of networks) benches.push(await Bench.open({ root, results: args.results, network, sampling }));
   }
-  if (args.tune) for (const bench of benches) await bench.tune(trials, workers, rows);
+  if (args.tune) for (const bench of benches) await bench.tune(trials, tasks, workers, rows);
   else {
     for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers, rows);
   }

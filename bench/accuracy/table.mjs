@@ -165,6 +165,6 @@ export function section(table, others) {
     views(table),
     ...others.map((twin) => twins(table, twin)),
   ];
-  if (table.sampling === '5way5shot') parts.push(settings(table));
+  if (table.sampling === table.tuning.sampling) parts.push(settings(table));
   return parts.filter(Boolean).join('\n\n');
 }

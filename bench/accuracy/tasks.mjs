@@ -107,9 +107,9 @@ export class Bench {
     return methods.filter((method) => this.indices.has(labelOf(method, 0)));
   }
 
-  /** Tries the first `trials` settings of the methods among some rows on the first tasks of every domain. */
-  async tune(trials, workers, rows) {
-    for (let task = 0; task < TUNING_TASKS; task++) {
+  /** Tries the first `trials` settings of the methods among some rows on the first tasks of every domain, `most` of them. */
+  async tune(trials, most, workers, rows) {
+    for (let task = 0; task < Math.min(TUNING_TASKS, most); task++) {
       const labels = this.#has(TUNED.filter((method) => rows.includes(method))).flatMap((method) => {
         return Array.from({ length: trials }, (_, trial) => labelOf(method, trial));
       });

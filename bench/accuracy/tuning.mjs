@@ -12,15 +12,21 @@ const numbers = (count) => [...Array(count).keys()];
 export class Tuning {
   #results;
 
-  /** What holds for these results of a network and sampling: what was tried with them, or else with its network's. */
+  /** What holds for these results of a network and sampling: what was tried with them, or else 5-way with its network. */
   static of(results, folder, network, sampling) {
     const twin = twinOf(network);
-    const own = sampling === TUNED_SAMPLING && !twin;
-    return new Tuning(own ? results : Results.read(rawPath(folder, twin?.network ?? network, TUNED_SAMPLING)));
+    const own = new Tuning(results, sampling);
+    if (!twin && sampling === TUNED_SAMPLING) return own;
+    const usual = Results.read(rawPath(folder, twin?.network ?? network, TUNED_SAMPLING));
+    const fallback = new Tuning(usual, TUNED_SAMPLING);
+    const complete = own.trials > 1 && fallback.methods.every((method) => own.methods.includes(method));
+    return complete ? own : fallback;
   }
 
-  constructor(results) {
+  /** Results of one way of sampling. */
+  constructor(results, sampling) {
     this.#results = results;
+    this.sampling = sampling;
     /** Tasks of each domain that count. */
     this.tasks = FIRST_TASKS;
     /**
