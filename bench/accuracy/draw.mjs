@@ -38,7 +38,7 @@ export function draw(folder, page) {
   const twinsOf = ({ network, sampling }) =>
     whole.filter((table) => table.twin?.network === network && table.sampling === sampling);
   const balanced = complete.filter((table) => table.sampling === '5way5shot');
-  replace(page, summary(balanced));
+  replace(page, summary(complete));
   replace(tablesPage(page), complete.map((table) => section(table, twinsOf(table))).join('\n\n'));
   for (const x of ['memory', 'macs']) costPicture(balanced, x, folder);
   for (const table of balanced) layerPicture(table, folder);

@@ -7,13 +7,14 @@ import {
   METHODS,
   methodOf,
   TITLES,
+  TUNED_SAMPLING,
   TWIN_ROWS,
   trainingOf,
   VIEWS,
 } from './plan.mjs';
 
 const percent = (e) => (e ? e.mean.toFixed(1) : '');
-const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`;
+const signed = (x) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(1)}`.replace('-0.0', '+0.0');
 /** The interval of fewer tasks is wider than what it is about. */
 const FEWEST = 5;
 const interval = (e) =>
@@ -135,22 +136,25 @@ const range = (values, digits) => {
   return least === most ? least : `${least} to ${most}`;
 };
 
-/** All networks side by side: mean of the domains, paired difference to fulltrain, and what the methods take. */
+/** Networks and samplings side by side: mean of the domains, paired difference to fulltrain; of 5-way tasks, what methods take. */
 export function summary(tables) {
-  const rows = METHODS.filter((row) => tables.some((table) => table.has(row)));
+  const usual = tables.filter(({ sampling }) => sampling === TUNED_SAMPLING);
+  const rows = METHODS.filter((row) => usual.some((table) => table.has(row)));
   const body = rows.map((row) => {
     const means = tables.map((table) => {
       if (!table.has(row)) return '';
       const to = row === 'fulltrain' ? '' : `, ${interval(table.difference(row, 'fulltrain').mean)}`;
       return `${percent(table.accuracy(row).mean)}${to}`;
     });
-    const costs = tables.filter((table) => table.has(row)).map((table) => [table.cost(row), table.cost('fulltrain')]);
+    const costs = usual.filter((table) => table.has(row)).map((table) => [table.cost(row), table.cost('fulltrain')]);
     const memory = costs.map(([{ backwardBytes }]) => backwardBytes / 2 ** 20);
     const macs = costs.map(([{ backwardMacs }, full]) => (100 * backwardMacs) / full.backwardMacs);
     return [title(row), ...means, range(memory, 2), range(macs, 0)];
   });
-  const head = ['method', ...tables.map(({ network }) => network), 'memory, MB', 'MACs, % of fulltrain'];
-  return markdown(head, body);
+  const names = tables.map(({ network, sampling }) =>
+    sampling === TUNED_SAMPLING ? network : `${network}, ${NAMES[sampling]}`,
+  );
+  return markdown(['method', ...names, 'memory, MB', 'MACs, % of fulltrain'], body);
 }
 
 const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };

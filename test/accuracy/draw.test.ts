@@ -183,6 +183,38 @@ describe('tables of raw results', () => {
       expect([all[1], ...all.slice(10, 15)]).toEqual(values);
     }
   });
+  it("tasks sampled as Meta-Dataset have the settings chosen for 5 ways, until every method's were tried on them", () => {
+    write();
+    const meta = join(folder, 'default.meta-dataset.jsonl');
+    const section = () => {
+      draw(folder);
+      return readFileSync(tables, 'utf8').split('### default, sampled as Meta-Dataset')[1]!;
+    };
+    // With 5 ways the second rate was chosen; on these tasks the first is better.
+    const tried = (methods: string[]) => {
+      let text = '';
+      for (const data of DOMAINS) {
+        for (const task of [0, 1]) {
+          for (const [method, rates] of Object.entries(RATES)) {
+            for (const [i, lr] of rates.entries()) {
+              const known = i === 1 || methods.includes(method);
+              if (known) text += line(data, `${method}:lr=${lr}:iterations=40`, task, i === 0 ? 60 : 50);
+            }
+          }
+        }
+      }
+      writeFileSync(meta, text);
+    };
+    tried([]);
+    expect(section()).toContain('**50.0**');
+    tried(Object.keys(RATES).slice(1));
+    expect(section()).not.toMatch(/\*\*60|trial 1/);
+    tried(Object.keys(RATES));
+    const own = section();
+    expect(own).not.toContain('**50.0**');
+    expect(own).toContain('| tinytrain | 0.02 x 40: 60.0 (8) | 0.006 x 40: 50.0 (0) |');
+    rmSync(meta);
+  });
   it('a twin stands beside its network, in the settings chosen for that, on the tasks that both have', () => {
     write();
     let text = '';
