@@ -54,7 +54,9 @@ const networks = args.networks.split(',');
 const unknown = networks.find((network) => !NETWORKS.includes(network) && !existsSync(network));
 if (unknown !== undefined)
   fail(`--networks must name some of ${NETWORKS.join(', ')}, or model files, got '${unknown}'`);
-const samplings = listed('sampling', Object.keys(SAMPLINGS));
+// Unless it is tuned for itself, Meta-Dataset's sampling takes what was chosen with 5 ways and 5 shots.
+const samplings =
+  args.tune && args.sampling === undefined ? [TUNED_SAMPLING] : listed('sampling', Object.keys(SAMPLINGS));
 const rows = listed('rows', ROWS);
 const [tasks, workers, trials] = [count('tasks', 10000), count('workers', 1024), count('trials', MAX_TRIALS)];
 
@@ -67,8 +69,7 @@ if (!args.draw) {
   // Drawing needs no build.
   const { Bench } = await import('./tasks.mjs');
   const benches = [];
-  // Unless it is tuned for itself, Meta-Dataset's sampling takes what was chosen with 5 ways and 5 shots.
-  for (const sampling of args.tune && args.sampling === undefined ? [TUNED_SAMPLING] : samplings) {
+  for (const sampling of samplings) {
     for (const network of networks) benches.push(await Bench.open({ root, results: args.results, network, sampling }));
   }
   if (args.tune) for (const bench of benches) await bench.tune(trials, tasks, workers, rows);

@@ -213,6 +213,9 @@ describe('tables of raw results', () => {
     const own = section();
     expect(own).not.toContain('**50.0**');
     expect(own).toContain('| tinytrain | 0.02 x 40: 60.0 (8) | 0.006 x 40: 50.0 (0) |');
+    // Beside the mean of 5 ways in the summary, which has the costs of those alone.
+    expect(readFileSync(page, 'utf8')).toMatch(/\| default \| default, sampled as Meta-Dataset \| memory/);
+    expect(readFileSync(page, 'utf8')).toMatch(/\| tinytrain \| 67\.0, -1\.0 ± 0\.8 \| 60\.0, \+0\.0/);
     rmSync(meta);
   });
   it('a twin stands beside its network, in the settings chosen for that, on the tasks that both have', () => {
