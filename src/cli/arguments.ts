@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULTS, MAX_VIEWS, TRAINING } from '../defaults.js';
 import {
@@ -12,6 +13,7 @@ import {
   positive,
 } from '../options.js';
 import type { Augment, CriterionName, Method, OptimizerName } from '../types.js';
+import { table } from './format.js';
 import type { ModelArgs } from './load.js';
 
 /** Turns an error of a check into a usage error of commander's, with exit status 2. */
@@ -59,6 +61,29 @@ const keep = (check: (text: string) => unknown) =>
 const choice = (flags: string, text: string, values: readonly string[], fallback?: string) => {
   const option = new Option(flags, text).choices(values);
   return fallback === undefined ? option : option.default(fallback);
+};
+
+/** An option whose default is shown as it would be written. */
+export const shown = (flags: string, text: string, parse: (text: string) => unknown, fallback: string) =>
+  new Option(flags, text).argParser(checked(parse)).default(parse(fallback), fallback);
+
+/** `--workers` of the commands that take all the machine they can have. */
+export const workersOption = () =>
+  new Option('--workers <n>', 'threads')
+    .argParser(wholeNumber('workers', 1, 1024))
+    .default(Math.max(1, availableParallelism() - 1), 'one less than the processor has');
+
+/** What each method trains. */
+const METHOD_TEXT: Record<Method, string> = {
+  tinytrain: 'layers and channels chosen for the samples by Fisher information',
+  deeptrain: 'all layers that the memory reaches, for few samples at a time',
+  thintrain: 'as deeptrain; depthwise weights and biases alone, a small patch',
+  none: 'nothing: prototypes of the network as it is',
+  lastlayer: 'the last layer',
+  fulltrain: 'everything, whatever it takes',
+  biasonly: 'all biases, whatever it takes',
+  tinytl: 'adapters and biases of a network that has them (import --adapters)',
+  sparseupdate: 'what was found offline for the network, or --selection',
 };
 
 /** Preprocessing and output of an ONNX file, which says neither. */
@@ -127,9 +152,16 @@ export function taskOptions(command: Command): Command {
 export function selectOptions(command: Command): Command {
   command
     .requiredOption('--support <dir|zip>', 'the labelled samples: one folder of images a class')
-    .addOption(choice('--method <name>', 'how layers and channels are chosen', METHODS, DEFAULTS.method))
+    .addOption(choice('--method <name>', 'what is trained, see below', METHODS, DEFAULTS.method))
     .option('--selection <file.json>', 'train exactly this: {"layers": {"LAYER": "all" | "bias" | [channel, ...]}}')
-    .option('--save-selection <file.json>', 'write what was chosen in the same form');
+    .option('--save-selection <file.json>', 'write what was chosen in the same form')
+    .addHelpText(
+      'after',
+      `\nWhat a method trains:\n${table(
+        Object.entries(METHOD_TEXT).map(([name, text]) => ['', name, text]),
+        'lll',
+      ).trimEnd()}`,
+    );
   return jsonOption(modelOptions(taskOptions(budgetOptions(command))));
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { METHODS } from '../../src/options.js';
 import { behaviour, calls, colours, makeRoot, tinytrain } from './harness.js';
 
 const root = makeRoot();
@@ -217,7 +218,20 @@ describe('wrong usage: status 2 and one line', () => {
     expect(await run('--version')).toMatchObject({ status: 0, out: '9.9.9\n' });
     expect((await run('--help')).out).toContain('adapt');
     expect((await run('adapt', '--help')).out).toContain('--save-selection');
+    for (const method of METHODS) {
+      expect((await run('select', '--help')).out).toMatch(new RegExp(`^  ${method} +\\S.*$`, 'm'));
+    }
     expect((await run()).status).toBe(2);
+  });
+  it('shows a default once, as it would be written', async () => {
+    const commands = (await run('--help')).out.match(/^ {2}[a-z]+(?= \[options\])/gm)!.map((name) => name.trim());
+    expect(commands).toContain('evaluate');
+    const help = async (command: string) => (await run(command, '--help')).out.replace(/\s+/g, ' ');
+    for (const command of commands) {
+      const text = await help(command);
+      expect(text, command).not.toMatch(/default: [[{]|\(default[^)]*\) \(default/);
+    }
+    expect(await help('evaluate')).toContain('(default: none,tinytrain)');
   });
 });
 

@@ -17,7 +17,7 @@ import { type Spread, spread } from '../../node/bench/timing.js';
 import type { Session } from '../../node/engine.js';
 import { OptionError, oneOf } from '../../options.js';
 import type { AdaptReport, Method, Sample } from '../../types.js';
-import { budgetOptions, checked, jsonOption, modelOptions, number } from '../arguments.js';
+import { budgetOptions, jsonOption, modelOptions, number, shown } from '../arguments.js';
 import { type Context, checkInterrupt, printJson } from '../context.js';
 import { percent, table } from '../format.js';
 import { loadModel, modelOptions as loadOptions, type ModelArgs } from '../load.js';
@@ -188,7 +188,7 @@ export function registerBench(program: Command, context: Context): void {
     .description('time kernels, inference, training steps and adaptations on this machine')
     .option('--iterations <n>', 'of an adaptation', number('iterations'), DEFAULTS.iterations)
     .option('--runs <n>', 'adaptations of each method', number('runs'), 3)
-    .option('--parts <a,b,...>', `what is timed: ${PARTS.join(', ')}`, checked(parseParts), [...PARTS])
+    .addOption(shown('--parts <a,b,...>', 'what is timed', parseParts, PARTS.join(',')))
     .option('--profile', 'where the time of training steps goes, by kind of step')
     .action((args: BenchArgs) => bench(context, args));
 }

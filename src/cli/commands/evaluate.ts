@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { criterionOf } from '../../defaults.js';
 import { sampleEpisode } from '../../episodes.js';
@@ -9,7 +8,7 @@ import type { EvaluateConfig, MethodSpec, TaskResult } from '../../node/evaluate
 import { checkWritable, writeAtomic } from '../../node/files.js';
 import { openRaw, Settings } from '../../node/raw.js';
 import { mergeShards, type Run, type Shard, shardText } from '../../node/shard.js';
-import { OptionError } from '../../options.js';
+import { METHODS, OptionError } from '../../options.js';
 import {
   budgetOptions,
   checked,
@@ -19,8 +18,9 @@ import {
   modelOptions,
   number,
   type SelectArgs,
+  shown,
   taskOptions,
-  wholeNumber,
+  workersOption,
 } from '../arguments.js';
 import { type Context, checkInterrupt, printJson } from '../context.js';
 import { table } from '../format.js';
@@ -171,22 +171,19 @@ export function registerEvaluate(program: Command, context: Context): void {
     .command('evaluate')
     .description('accuracy and cost of several methods on the same tasks')
     .option('--data <dir|zip,...>', 'data sets, separated by commas', (text) => text.split(',').filter(Boolean))
-    .option(
-      '--methods <a,b,...>',
-      'methods, each with settings if need be: tinytrain:lr=0.003:optimizer=momentum',
-      checked(parseMethods),
-      parseMethods('none,tinytrain'),
+    .addOption(
+      shown(
+        '--methods <a,b,...>',
+        `some of ${METHODS.join(', ')}; each with settings if need be: tinytrain:lr=0.003:optimizer=momentum`,
+        parseMethods,
+        'none,tinytrain',
+      ),
     )
     .option('--tasks <n>', 'tasks of each data set', number('tasks'), 20)
     .option('--way <n|meta>', 'classes of a task; meta: as Meta-Dataset', metaOr('way', 2), 5)
     .option('--shot <n|meta>', 'support samples a class; meta: as Meta-Dataset', metaOr('shot', 1), 5)
     .option('--query <n>', 'query samples a class; with meta shots at most this', number('query'), 10)
-    .option(
-      '--workers <n>',
-      'threads (default: one less than the processor has)',
-      wholeNumber('workers', 1, 1024),
-      Math.max(1, availableParallelism() - 1),
-    )
+    .addOption(workersOption())
     .option('--raw <file.jsonl>', 'append every single result; results found there are not run again')
     .option('--shard <i/n>', 'run part i of n, and write its results as lines of JSON', checked(parseShard))
     .option('--out <file.jsonl>', 'where the results of a shard go, instead of stdout')

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { DEFAULTS } from '../../defaults.js';
 import { sampleEpisode, type Way } from '../../episodes.js';
@@ -7,7 +6,17 @@ import { type ClassSet, holdOut, openClasses, sizesOf } from '../../node/classes
 import { checkWritable, writeAtomic } from '../../node/files.js';
 import type { MetatrainResult, MetatrainSettings } from '../../node/metatrain-types.js';
 import { AUGMENTS, integer, OPTIMIZERS, OptionError } from '../../options.js';
-import { checked, jsonOption, metaOr, modelOptions, number, positiveNumber, wholeNumber } from '../arguments.js';
+import {
+  checked,
+  jsonOption,
+  metaOr,
+  modelOptions,
+  number,
+  positiveNumber,
+  shown,
+  wholeNumber,
+  workersOption,
+} from '../arguments.js';
 import { type Context, checkInterrupt, printJson } from '../context.js';
 import { aboutModel, modelOptions as loadOptions, type ModelArgs } from '../load.js';
 import { metatrainProgress, metatrainReport, metatrainSummary } from '../metatrain-report.js';
@@ -63,10 +72,6 @@ function parseWay(text: string): Way {
     );
   }
 }
-
-/** An option whose default is shown as it would be written. */
-const shown = (flags: string, text: string, parse: (text: string) => unknown, fallback: string) =>
-  new Option(flags, text).argParser(checked(parse)).default(parse(fallback), fallback);
 
 /** A number from 0 up to, but not including, `end`. */
 const below = (name: string, end: number) =>
@@ -168,12 +173,7 @@ export function registerMetatrain(program: Command, context: Context): void {
     .option('--temperature <t>', 'of the cosine in the loss', positiveNumber('temperature'), DEFAULTS.temperature)
     .addOption(new Option('--augment <how>', 'of the images').choices(AUGMENTS).default('auto'))
     .option('--seed <n>', 'of everything random', wholeNumber('seed', 0, 2 ** 32 - 1), DEFAULTS.seed)
-    .option(
-      '--workers <n>',
-      'threads (default: one less than the processor has)',
-      wholeNumber('workers', 1, 1024),
-      Math.max(1, availableParallelism() - 1),
-    )
+    .addOption(workersOption())
     .option('--restart', 'pass over the checkpoint of an unfinished run');
   jsonOption(modelOptions(command)).action((args: MetatrainArgs) => run(context, args));
 }
