@@ -119,14 +119,15 @@ function twins(table, twin) {
 function settings({ tuning }) {
   if (tuning.trials < 2) return 'Rates and iterations are the defaults: nothing was tuned for this network.';
   const lines = tuning.methods.map((method) => {
-    const trials = Array.from({ length: tuning.trials }, (_, trial) => {
+    const trials = Array.from({ length: tuning.made }, (_, trial) => {
       const times = DOMAINS.filter((domain) => tuning.choose(method, domain) === trial).length;
       const [, lr, iterations] = labelOf(method, trial).match(/lr=(.*):iterations=(.*)$/);
       return `${lr} x ${iterations}: ${tuning.reached(method, trial).toFixed(1)} (${times})`;
     });
     return [title(method), ...trials];
   });
-  const head = Array.from({ length: tuning.trials }, (_, trial) => `trial ${trial + 1}`);
+  const counted = (trial) => (trial < tuning.trials ? '' : ', not counted');
+  const head = Array.from({ length: tuning.made }, (_, trial) => `trial ${trial + 1}${counted(trial)}`);
   return markdown([`rate x iterations, ${tuning.tasks} tasks of each domain`, ...head], lines);
 }
 

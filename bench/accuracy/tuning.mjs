@@ -1,5 +1,5 @@
 // Which settings the rows of bench:accuracy have: for each domain those that were best on the others.
-import { DOMAINS, labelOf, MAX_TRIALS, methodOf, TUNED, TUNED_SAMPLING, twinOf } from './plan.mjs';
+import { countedTrials, DOMAINS, labelOf, MAX_TRIALS, methodOf, TUNED, TUNED_SAMPLING, twinOf } from './plan.mjs';
 import { Results, rawPath } from './results.mjs';
 
 /** Tasks of each domain on which settings are tried. Until all of them are done everywhere, the first two alone count. */
@@ -15,16 +15,16 @@ export class Tuning {
   /** What holds for these results of a network and sampling: what was tried with them, or else 5-way with its network. */
   static of(results, folder, network, sampling) {
     const twin = twinOf(network);
-    const own = new Tuning(results, sampling);
+    const own = new Tuning(results, sampling, countedTrials(network));
     if (!twin && sampling === TUNED_SAMPLING) return own;
     const usual = Results.read(rawPath(folder, twin?.network ?? network, TUNED_SAMPLING));
-    const fallback = new Tuning(usual, TUNED_SAMPLING);
+    const fallback = new Tuning(usual, TUNED_SAMPLING, countedTrials(twin?.network ?? network));
     const complete = own.trials > 1 && fallback.methods.every((method) => own.methods.includes(method));
     return complete ? own : fallback;
   }
 
-  /** Results of one way of sampling. */
-  constructor(results, sampling) {
+  /** Results of one way of sampling; of the trials the first `most` count. */
+  constructor(results, sampling, most = MAX_TRIALS) {
     this.#results = results;
     this.sampling = sampling;
     /** Tasks of each domain that count. */
@@ -34,9 +34,11 @@ export class Tuning {
      * one has none for a while; the first trial alone says nothing, as the rows of a table that was never tuned are the same runs.
      */
     this.methods = TUNED.filter((method) => this.reached(method, 0) !== undefined && this.#begun(method));
-    /** How many trials are complete for every method alike; 0 where nothing was tuned. */
-    this.trials = this.#complete(FIRST_TASKS);
+    /** How many trials, complete for every method alike, settings are chosen from; 0 where nothing was tuned. */
+    this.trials = Math.min(most, this.#complete(FIRST_TASKS));
     if (this.trials > 0 && this.#complete(TUNING_TASKS) >= this.trials) this.tasks = TUNING_TASKS;
+    /** How many are complete on the tasks that count, those that don't count themselves included. */
+    this.made = this.#complete(this.tasks);
   }
 
   #begun(method) {

@@ -105,6 +105,25 @@ describe('tables of raw results', () => {
     draw(folder);
     expect(row('tinytrain')[8]).toBe('**67.0**');
   });
+  it('a trial that does not count for a network is shown, and not chosen', () => {
+    write();
+    const other = join(folder, 'mcunet-5fps.5way5shot.jsonl');
+    const rates = { tinytrain: [0.02, 0.006, 0.06, 0.2], fulltrain: [0.0003, 0.0001, 0.001, 0.0006] };
+    const trials = Object.entries(rates).flatMap(([method, list]) =>
+      list.flatMap((lr, i) =>
+        DOMAINS.flatMap((data) =>
+          [0, 1].map((task) => line(data, `${method}:lr=${lr}:iterations=40`, task, 60 + i ** 2)),
+        ),
+      ),
+    );
+    writeFileSync(other, trials.join(''));
+    draw(folder);
+    rmSync(other);
+    expect(row('tinytrain')[8]).toBe('**64.0**');
+    const text = readFileSync(tables, 'utf8');
+    expect(text).toContain('| trial 1 | trial 2 | trial 3 | trial 4, not counted |\n');
+    expect(text).toContain('| 0.06 x 40: 64.0 (8) | 0.2 x 40: 69.0 (0) |\n');
+  });
   it('settings are chosen by four tasks of each domain as soon as all trials have them', () => {
     write();
     let text = readFileSync(file, 'utf8');
