@@ -15,10 +15,11 @@ export class Tuning {
   /** What holds for these results of a network and sampling: what was tried with them, or else 5-way with its network. */
   static of(results, folder, network, sampling) {
     const twin = twinOf(network);
-    const own = new Tuning(results, sampling, countedTrials(network));
+    const own = new Tuning(results, sampling, countedTrials(network, sampling));
     if (!twin && sampling === TUNED_SAMPLING) return own;
-    const usual = Results.read(rawPath(folder, twin?.network ?? network, TUNED_SAMPLING));
-    const fallback = new Tuning(usual, TUNED_SAMPLING, countedTrials(twin?.network ?? network));
+    const itself = twin?.network ?? network;
+    const usual = Results.read(rawPath(folder, itself, TUNED_SAMPLING));
+    const fallback = new Tuning(usual, TUNED_SAMPLING, countedTrials(itself, TUNED_SAMPLING));
     const complete = own.trials > 1 && fallback.methods.every((method) => own.methods.includes(method));
     return complete ? own : fallback;
   }
