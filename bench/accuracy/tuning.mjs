@@ -25,7 +25,7 @@ export class Tuning {
   }
 
   /** Results of one way of sampling; of the trials the first `most` count. */
-  constructor(results, sampling, most = MAX_TRIALS) {
+  constructor(results, sampling, most) {
     this.#results = results;
     this.sampling = sampling;
     /** Tasks of each domain that count. */

@@ -82,7 +82,7 @@ const METHOD_TEXT: Record<Method, string> = {
   lastlayer: 'the last layer',
   fulltrain: 'everything, whatever it takes',
   biasonly: 'all biases, whatever it takes',
-  tinytl: 'adapters and biases of a network that has them (import --adapters)',
+  tinytl: 'all biases, the last layer and the adapters (import --adapters)',
   sparseupdate: 'what was found offline for the network, or --selection',
 };
 
