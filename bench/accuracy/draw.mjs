@@ -1,12 +1,12 @@
-// Draws the tables of docs/accuracy.md and docs/accuracy-tables.md (between their markers) and the pictures from the raw
+// Draws the tables of docs/accuracy.md, docs/accuracy-tables.md and README.md (between their markers) and the pictures from the raw
 // results; runs nothing.
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { costPicture, layerPicture } from './pictures.mjs';
-import { NETWORKS, SAMPLINGS } from './plan.mjs';
+import { NETWORKS, README, SAMPLINGS } from './plan.mjs';
 import { rawPath } from './results.mjs';
 import { Table } from './statistics.mjs';
-import { section, summary } from './table.mjs';
+import { comparisons, readme, section, summary } from './table.mjs';
 
 const BEGIN = '<!-- drawn by npm run bench:accuracy -- --draw; the text around it is not -->';
 const END = '<!-- end of what is drawn -->';
@@ -23,8 +23,11 @@ function replace(page, body) {
   renameSync(`${page}.tmp`, page);
 }
 
-/** Raw results from `folder`, pictures into it, the summary into `page` (a .md file), all tables into the one beside it. */
-export function draw(folder, page) {
+/**
+ * Raw results from `folder`, pictures into it, the summary into `page` (a .md file), all tables into the one beside it, one
+ * network's domains into `front`.
+ */
+export function draw(folder, page, front) {
   const files = readdirSync(folder).sort();
   const tables = Object.keys(SAMPLINGS).flatMap((sampling) => {
     const end = basename(rawPath(folder, '', sampling));
@@ -38,8 +41,11 @@ export function draw(folder, page) {
   const twinsOf = ({ network, sampling }) =>
     whole.filter((table) => table.twin?.network === network && table.sampling === sampling);
   const balanced = complete.filter((table) => table.sampling === '5way5shot');
+  const sections = complete.map((table) => section(table, twinsOf(table)));
   replace(page, summary(complete));
-  replace(tablesPage(page), complete.map((table) => section(table, twinsOf(table))).join('\n\n'));
+  replace(tablesPage(page), [comparisons(complete), ...sections].join('\n\n'));
+  const shown = balanced.find(({ network }) => network === README.network);
+  if (shown) replace(front, readme(shown));
   for (const x of ['memory', 'macs']) costPicture(balanced, x, folder);
   for (const table of balanced) layerPicture(table, folder);
 }

@@ -93,6 +93,32 @@ export const VIEWS = [
   'fulltrain:views=6',
 ];
 export const ROWS = [...METHODS, ...ABLATIONS, ...VIEWS];
+
+/** Paired differences that docs/accuracy.md speaks of, beside those to fulltrain: a row, and those that it is compared with. */
+export const COMPARISONS = [
+  ['tinytrain', ['none', 'lastlayer', 'biasonly', 'sparseupdate']],
+  ['tinytrain:criterion=fisher', ['tinytrain']],
+  ['tinytrain:memory=256KB', ['tinytrain']],
+  ['tinytrain:views=6', ['tinytrain']],
+  ['deeptrain', ['biasonly', 'sparseupdate', 'tinytrain']],
+  ['deeptrain:memory=512KB', ['tinytrain', 'deeptrain']],
+  ['deeptrain:memory=256KB', ['tinytrain', 'deeptrain']],
+  [
+    'deeptrain:views=6',
+    ['biasonly', 'sparseupdate', 'deeptrain', 'biasonly:views=6', 'sparseupdate:views=6', 'fulltrain:views=6'],
+  ],
+  ['deeptrain:views=6:together=yes', ['deeptrain:views=6']],
+  ['thintrain', ['biasonly', 'sparseupdate', 'tinytrain', 'deeptrain']],
+  ['thintrain:memory=512KB', ['tinytrain', 'thintrain']],
+  ['thintrain:memory=256KB', ['tinytrain', 'thintrain']],
+  ['thintrain:views=6', ['biasonly', 'sparseupdate']],
+];
+/** What the README shows, domain by domain. */
+export const README = {
+  network: 'mcunet-5fps',
+  rows: ['none', 'lastlayer', 'sparseupdate', 'tinytrain', 'deeptrain', 'deeptrain:views=6', 'fulltrain'],
+};
+
 /** Rows that are tuned. */
 export const TUNED = METHODS.filter((row) => row in LADDER);
 

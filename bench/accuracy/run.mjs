@@ -1,6 +1,6 @@
 // The paper's table on our engine: accuracy, memory and MACs of every method and of ablations of tinytrain, on eight
-// domains, with several networks and two ways of sampling tasks. Writes tables into docs/accuracy.md and
-// docs/accuracy-tables.md (between their markers), and pictures.
+// domains, with several networks and two ways of sampling tasks. Writes tables into docs/accuracy.md,
+// docs/accuracy-tables.md and README.md (between their markers), and pictures.
 //
 //   npm run bench:accuracy -- [--networks a,b] [--sampling 5way5shot,meta-dataset] [--tasks 50] [--workers 1]
 //   npm run bench:accuracy -- --tune [--trials 4]    tries settings of every method, the same number for each, on 5-way tasks
@@ -9,8 +9,8 @@
 //   npm run bench:accuracy -- --draw                 draws table and pictures from the raw results, runs nothing
 //
 // TINYTRAIN_DATA names the folder of models/ and data/; a network may be a .ttm or .onnx file too. Every single result is kept
-// in docs/accuracy/ (--results FOLDER; --page FILE.md, with FILE-tables.md beside it): a run that was cut off goes on where it was. Tasks are done in turn,
-// task 0 of every network and domain first.
+// in docs/accuracy/ (--results FOLDER; --page FILE.md, with FILE-tables.md beside it; --readme FILE.md): a run that was cut off
+// goes on where it was. Tasks are done in turn, task 0 of every network and domain first.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,7 @@ const { values: args } = parseArgs({
     rows: { type: 'string' },
     results: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy/', import.meta.url)) },
     page: { type: 'string', default: fileURLToPath(new URL('../../docs/accuracy.md', import.meta.url)) },
+    readme: { type: 'string', default: fileURLToPath(new URL('../../README.md', import.meta.url)) },
     tune: { type: 'boolean', default: false },
     draw: { type: 'boolean', default: false },
   },
@@ -77,4 +78,4 @@ if (!args.draw) {
     for (let task = 0; task < tasks; task++) for (const bench of benches) await bench.round(task, workers, rows);
   }
 }
-draw(args.results, args.page);
+draw(args.results, args.page, args.readme);

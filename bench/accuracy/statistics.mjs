@@ -98,6 +98,16 @@ export class Table {
     });
   }
 
+  /** Difference of a row to another over the tasks, of all domains alike, that have from `least` to `most` classes. */
+  byClasses(row, base, least, most) {
+    const values = DOMAINS.flatMap((domain) => {
+      const others = this.of(base, domain);
+      const tasks = [...this.of(row, domain, base)].filter(([, { ways }]) => ways >= least && ways <= most);
+      return tasks.map(([task, { accuracy }]) => accuracy - others.get(task).accuracy);
+    });
+    return values.length ? estimate(values) : undefined;
+  }
+
   /** The highest backward memory of all tasks, and the mean of backward MACs. */
   cost(row) {
     const results = DOMAINS.flatMap((domain) => [...this.of(row, domain).values()]);

@@ -2,10 +2,12 @@
 import {
   ABLATED,
   ABLATIONS,
+  COMPARISONS,
   DOMAINS,
   labelOf,
   METHODS,
   methodOf,
+  README,
   TITLES,
   TUNED_SAMPLING,
   TWIN_ROWS,
@@ -29,6 +31,8 @@ const markdown = (head, rows) =>
 const title = (row) => TITLES[row] ?? row;
 /** The name of a row by what it says of classifying. */
 const named = (row) => row.replace(/:views=(\d+)/, ', $1 views').replace(':together=yes', ', together');
+/** The name of a row where rows of several methods stand together. */
+const fullName = (row) => (ABLATIONS.includes(row) ? `${methodOf(row)}, ${title(row)}` : (TITLES[row] ?? named(row)));
 const cells = ({ domains, mean }) => [...DOMAINS.map((domain) => percent(domains[domain])), `**${percent(mean)}**`];
 const costs = (table, row) => {
   const { backwardBytes, backwardMacs } = table.cost(row);
@@ -55,6 +59,22 @@ function differences(table) {
     return [title(row), ...DOMAINS.map((domain) => interval(domains[domain]))];
   });
   return markdown(['to fulltrain', ...DOMAINS], body);
+}
+
+/** Numbers of classes between which tasks that differ in it are told apart. */
+const CLASSES = [5, 10, 20, 35, Infinity];
+
+/** Paired differences to fulltrain by the number of classes, where tasks differ in it. */
+function byClasses(table) {
+  if (table.sampling === TUNED_SAMPLING) return undefined;
+  const spans = CLASSES.slice(0, -1).map((least, i) => [least, CLASSES[i + 1] - 1]);
+  const rows = METHODS.filter((row) => row !== 'fulltrain' && table.has(row));
+  const body = rows.map((row) => {
+    return [title(row), ...spans.map((span) => interval(table.byClasses(row, 'fulltrain', ...span)))];
+  });
+  const tasks = spans.map((span) => table.byClasses('fulltrain', 'fulltrain', ...span)?.tasks ?? 0);
+  const names = spans.map(([least, most]) => (most === Infinity ? `${least} and more` : `${least} to ${most}`));
+  return markdown(['to fulltrain, by classes', ...names], [...body, ['tasks', ...tasks]]);
 }
 
 /** Ablations of a method, beside it on the tasks that they ran. */
@@ -131,6 +151,10 @@ function settings({ tuning }) {
   return markdown([`rate x iterations, ${tuning.tasks} tasks of each domain`, ...head], lines);
 }
 
+const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };
+/** Head of the column of a table. */
+const column = ({ network, sampling }) => (sampling === TUNED_SAMPLING ? network : `${network}, ${NAMES[sampling]}`);
+
 /** From the least to the greatest, once where they read the same. */
 const range = (values, digits) => {
   const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(digits));
@@ -152,13 +176,49 @@ export function summary(tables) {
     const macs = costs.map(([{ backwardMacs }, full]) => (100 * backwardMacs) / full.backwardMacs);
     return [title(row), ...means, range(memory, 2), range(macs, 0)];
   });
-  const names = tables.map(({ network, sampling }) =>
-    sampling === TUNED_SAMPLING ? network : `${network}, ${NAMES[sampling]}`,
+  const tasks = tables.map((table) => table.accuracy('fulltrain').mean.tasks);
+  return markdown(
+    ['method', ...tables.map(column), 'memory, MB', 'MACs, % of fulltrain'],
+    [...body, ['tasks', ...tasks, '', '']],
   );
-  return markdown(['method', ...names, 'memory, MB', 'MACs, % of fulltrain'], body);
 }
 
-const NAMES = { '5way5shot': '5-way 5-shot', 'meta-dataset': 'sampled as Meta-Dataset' };
+/** Networks and samplings side by side: paired differences that the summary's page speaks of, and the number of 5-way tasks. */
+export function comparisons(tables) {
+  const pairs = COMPARISONS.flatMap(([row, bases]) => bases.map((base) => [row, base]));
+  const body = pairs.flatMap(([row, base]) => {
+    const found = tables.map((table) => table.has(row) && table.has(base) && table.difference(row, base).mean);
+    const tasks = found.filter((e, i) => e && tables[i].sampling === TUNED_SAMPLING).map((e) => e.tasks);
+    if (!tasks.length) return [];
+    // One task of each domain says nothing.
+    const differences = found.map((e) => (e && e.ci95 !== null ? interval(e) : ''));
+    return [[`${fullName(row)} over ${fullName(base)}`, ...differences, range(tasks, 0)]];
+  });
+  return `### Paired differences\n\n${markdown(['difference', ...tables.map(column), 'tasks'], body)}`;
+}
+
+/** One network as the README shows it: every domain, the paired difference to fulltrain, and what the methods take. */
+export function readme(table) {
+  const rows = README.rows.filter((row) => table.has(row));
+  const accuracies = rows.map((row) => table.accuracy(row));
+  const perDomain = DOMAINS.map((domain) => {
+    const estimates = accuracies.map(({ domains }) => domains[domain]);
+    return [domain, ...estimates.map((e) => `${percent(e)}${e.ci95 === null ? '' : ` ± ${e.ci95.toFixed(1)}`}`)];
+  });
+  const difference = (row) => (row === 'fulltrain' ? '' : interval(table.difference(row, 'fulltrain').mean));
+  const taken = rows.map((row) => costs(table, row));
+  const tasks = accuracies[0].domains[DOMAINS[0]].tasks;
+  return markdown(
+    [`${table.network}, ${tasks} tasks a domain`, ...rows.map(title)],
+    [
+      ...perDomain,
+      ['**mean**', ...accuracies.map(({ mean }) => `**${percent(mean)}**`)],
+      ['to fulltrain', ...rows.map(difference)],
+      ['backward memory, MB', ...taken.map(([memory]) => memory)],
+      ['backward MACs, M', ...taken.map(([, macs]) => macs)],
+    ],
+  );
+}
 
 /** Everything that is known of one network and sampling; `others` are its twins. */
 export function section(table, others) {
@@ -166,6 +226,7 @@ export function section(table, others) {
     `### ${table.network}, ${NAMES[table.sampling]}`,
     methods(table),
     differences(table),
+    byClasses(table),
     ...Object.keys(ABLATED).map((method) => ablations(table, method)),
     views(table),
     ...others.map((twin) => twins(table, twin)),
