@@ -11,7 +11,7 @@ export interface EmbedRun {
 
 /** Features of tensors under the weights that the engine holds; a crew shares them, and each member has all. */
 export async function embedAll(
-  engine: Engine,
+  engine: Pick<Engine, 'embed'>,
   features: number,
   count: number,
   tensor: (i: number) => Float32Array,

@@ -10,7 +10,7 @@ import { type Input, viewOf } from './views.js';
  * of each sample, under the weights that it holds. Throws where one has no finite norm.
  */
 export async function addViewsToPrototypes(
-  engine: Engine,
+  engine: Pick<Engine, 'embed' | 'floats' | 'setPrototypes'>,
   { classes, labels, tensors }: Task,
   input: Input,
   features: number,

@@ -49,6 +49,20 @@ describe('evaluate', () => {
     const { status, err } = await run('--data', data, '--methods', 'none:together=maybe');
     expect([status, err]).toEqual([2, expect.stringContaining("together must be one of yes, no, got 'maybe'")]);
   });
+  it('trains once a task what differs in the views alone', async () => {
+    const methods = 'tinytrain:views=6,tinytrain:lr=0.01,tinytrain:views=1,tinytrain:views=2:together=yes';
+    const { out } = await run('--data', data, '--methods', methods, '--tasks', '2', '--json');
+    const options = calls.filter((call) => call[0] === 'adapt').map((call) => call[1]) as Record<string, unknown>[];
+    expect(options.map(({ lr, views }) => [lr, views])).toEqual(
+      Array(2)
+        .fill([
+          [undefined, undefined],
+          [0.01, undefined],
+        ])
+        .flat(),
+    );
+    expect(JSON.parse(out).rows.map((row: { method: string }) => row.method)).toEqual(methods.split(','));
+  });
   it('prints a table', async () => {
     const { out } = await run('--data', data);
     expect(out.replace(/\d+ ms/g, '0 ms')).toMatchInlineSnapshot(`

@@ -1,11 +1,15 @@
 // Several views of a picture: what they show, prototypes and scores by them, and the patch that says how many.
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { MAX_VIEWS } from '../../src/defaults.js';
 import { embedAll } from '../../src/embed.js';
+import { writeModel } from '../../src/model/write.js';
 import { TinyTrain } from '../../src/node/index.js';
+import { addViews } from '../../src/node/more-views.js';
 import { addViewsToPrototypes } from '../../src/prototypes.js';
 import type { AdaptOptions } from '../../src/types.js';
 import { viewOf } from '../../src/views.js';
+import { Network, RELU } from '../engine/networks.js';
 import { resealed } from '../engine/patch.js';
 
 const [h, w, c] = [12, 20, 3] as const;
@@ -111,6 +115,23 @@ describe('adapt with views', () => {
     expect(other.classify(support[0]!.image)).toEqual(byFour);
     other.apply(plain);
     expect(other.classify(support[0]!.image)).toEqual(byOne);
+  });
+
+  it('later, in an adaptation with one, are those of an adaptation with as many, bit for bit', async () => {
+    const spatial = new Network([12, 10, 3])
+      .convolution(6, { kernel: [3, 3], stride: [2, 2], limit: RELU })
+      .convolution(5);
+    for (const model of ['small', writeModel(spatial.model())]) {
+      const tt = await TinyTrain.load(model);
+      for (const method of ['none', 'deeptrain'] as const) {
+        const whole = await tt.adapt(support, { ...training, method, views: 5 });
+        const scores = tt.classify(support[1]!.image);
+        await tt.adapt(support, { ...training, method });
+        await addViews(tt, support, 5);
+        expect(createHash('sha256').update(tt.patch()).digest('hex')).toBe(whole.patch.sha256);
+        expect(tt.classify(support[1]!.image)).toEqual(scores);
+      }
+    }
   });
 
   it('what the guard gives up has prototypes of as many views', async () => {
