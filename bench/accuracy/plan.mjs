@@ -107,7 +107,7 @@ export const COMPARISONS = [
     'deeptrain:views=6',
     ['biasonly', 'sparseupdate', 'deeptrain', 'biasonly:views=6', 'sparseupdate:views=6', 'fulltrain:views=6'],
   ],
-  ['deeptrain:views=6:together=yes', ['deeptrain:views=6']],
+  ['deeptrain:views=6:together=yes', ['biasonly', 'sparseupdate', 'deeptrain:views=6']],
   ['thintrain', ['biasonly', 'sparseupdate', 'tinytrain', 'deeptrain']],
   ['thintrain:memory=512KB', ['tinytrain', 'thintrain']],
   ['thintrain:memory=256KB', ['tinytrain', 'thintrain']],
