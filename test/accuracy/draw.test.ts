@@ -72,6 +72,14 @@ describe('tables of raw results', () => {
     copyPages();
   };
 
+  /** Another network, with one task of two methods. */
+  const writeOther = () => {
+    const rows = (method: string, accuracy: number) =>
+      DOMAINS.map((data) => line(data, method, 0, accuracy, { backwardBytes: 2 << 20 })).join('');
+    const text = rows('tinytrain:lr=0.02:iterations=40', 50) + rows('fulltrain:lr=0.0003:iterations=40', 51);
+    writeFileSync(join(folder, 'mcunet-5fps.5way5shot.jsonl'), text);
+  };
+
   it('take the settings that were best without the domain at hand, and pair the tasks', () => {
     write();
     draw(folder);
@@ -87,10 +95,7 @@ describe('tables of raw results', () => {
   });
   it('paired differences of the networks side by side, with intervals, on the tasks that both rows ran', () => {
     write();
-    const other = join(folder, 'mcunet-5fps.5way5shot.jsonl');
-    const rows = (method: string, accuracy: number) =>
-      DOMAINS.map((data) => line(data, method, 0, accuracy, { backwardBytes: 2 << 20 })).join('');
-    writeFileSync(other, rows('tinytrain:lr=0.02:iterations=40', 50) + rows('fulltrain:lr=0.0003:iterations=40', 51));
+    writeOther();
     draw(folder);
     const drawn = readFileSync(tables, 'utf8');
     expect(drawn).toContain('### Paired differences\n\n| difference | mcunet-5fps | default | tasks |\n');
@@ -126,10 +131,7 @@ describe('tables of raw results', () => {
   });
   it('a method that one network lacks is an empty cell of its own in the summary', () => {
     write();
-    const other = join(folder, 'mcunet-5fps.5way5shot.jsonl');
-    const rows = (method: string, accuracy: number) =>
-      DOMAINS.map((data) => line(data, method, 0, accuracy, { backwardBytes: 2 << 20 })).join('');
-    writeFileSync(other, rows('tinytrain:lr=0.02:iterations=40', 50) + rows('fulltrain:lr=0.0003:iterations=40', 51));
+    writeOther();
     draw(folder);
     const summary = readFileSync(page, 'utf8');
     expect(summary).toContain('| method | mcunet-5fps | default | memory, MB | MACs, % of fulltrain |\n');
