@@ -16,6 +16,16 @@ export function classNames(patch: Uint8Array): string[] {
   return names;
 }
 
+/**
+ * The prototypes of a patch that the engine has accepted, [ways][features], in the patch's own bytes: what is set there is set
+ * in the patch. It must begin at a multiple of 4 bytes of its buffer, as a patch that is a copy does.
+ */
+export function prototypesIn(patch: Uint8Array): Float32Array {
+  const view = new DataView(patch.buffer, patch.byteOffset, patch.length);
+  const [ways, features, at] = [view.getUint32(24, true), view.getUint32(28, true), view.getUint32(40, true)];
+  return new Float32Array(patch.buffer, patch.byteOffset + at, ways * features);
+}
+
 /** Where a patch says by how many views it classifies; 0 is 1. */
 const VIEWS_AT = 52;
 

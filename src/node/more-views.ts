@@ -1,14 +1,11 @@
 /** More views of a picture for a session that was adapted with one: their prototypes, without training again. */
 import type { Engine as WasmEngine } from '../engine.js';
 import { toTensor } from '../image.js';
-import { withViews } from '../patchfile.js';
+import { prototypesIn, withViews } from '../patchfile.js';
 import { addViewsToPrototypes } from '../prototypes.js';
 import { taskOf } from '../task.js';
 import type { Sample } from '../types.js';
 import type { Session } from './engine.js';
-
-/** Where a patch says where its prototypes are (docs/formats.md). */
-const PROTOTYPES_AT = 40;
 
 /**
  * Makes a session that `adapt` left, with one view, what `adapt` with `views` views of the same samples would have left, bit
@@ -19,8 +16,7 @@ export async function addViews(session: Session, support: readonly Sample[], vie
   const { layers, preprocessing } = session.inspect();
   const task = taskOf(support, (image) => toTensor(image, input, preprocessing.mean, preprocessing.std));
   const patch = session.patch();
-  const at = patch.byteOffset + new DataView(patch.buffer, patch.byteOffset).getUint32(PROTOTYPES_AT, true);
-  const prototypes = new Float32Array(patch.buffer, at, task.classes.length * features);
+  const prototypes = prototypesIn(patch);
   // A session has spatial features in ONNX's order (channel, row, column), a patch in the engine's (row, column, channel).
   const channels = layers.at(-1)!.out[2];
   const area = features / channels;
