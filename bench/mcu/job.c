@@ -14,6 +14,8 @@
 
 /* Jobs of the engine that choosing and training take, the check of the model included; each begins and ends with `forget`. */
 #define MARKS 16
+/* The mark that the check of the model ends with: opening, its begin, its end. */
+#define CHECKED 2
 
 /* The state of the run. */
 static struct {
@@ -142,8 +144,9 @@ static uint32_t bits_of(float value)
 }
 
 /*
- * Instructions by phase. The last two marks before the choice is made are begin and end of the Fisher pass, the two before
- * them those of the probe, where there are such jobs; what comes first is the check of the model and the layout of the task.
+ * Instructions by phase. The third mark is the end of the model's check. The last two marks before the choice is made are
+ * begin and end of the Fisher pass, the two before them those of the probe, where there are such jobs. A selection comes
+ * behind the Fisher pass or, without one, right behind the check; the layout of the task counts with what it lies in.
  */
 static void print_instructions(void)
 {
@@ -152,8 +155,9 @@ static void print_instructions(void)
     const uint64_t *at = run.marks;
     while (at < run.marks + run.mark_count && *at < run.chosen)
         at++;
-    uint64_t fisher_took = 0, probe_took = 0, checked = run.chosen, selection_begun = at[-1];
+    uint64_t fisher_took = 0, probe_took = 0, checked = run.chosen, selection_took = 0;
     if (fisher) {
+        selection_took = run.chosen - at[-1];
         at -= 2;
         fisher_took = at[1] - at[0];
         checked = at[0];
@@ -163,6 +167,10 @@ static void print_instructions(void)
         probe_took = at[1] - at[0];
         checked = at[0];
     }
+    if (!fisher) {
+        selection_took = checked - run.marks[CHECKED];
+        checked = run.marks[CHECKED];
+    }
     board_print(" \"instructions\": {");
     print_count("check", checked - run.begun);
     board_print(", ");
@@ -170,7 +178,7 @@ static void print_instructions(void)
     board_print(", ");
     print_count("fisher", fisher_took);
     board_print(", ");
-    print_count("selection", fisher ? run.chosen - selection_begun : 0);
+    print_count("selection", selection_took);
     board_print(", ");
     print_count("step", run.iterations > 1 ? (run.last_iteration - run.first_iteration) / (uint64_t)(run.iterations - 1) : 0);
     board_print(", ");

@@ -81,6 +81,19 @@ function suite(): void {
     expect(again.instructions.adapt - once.instructions.adapt).toBeGreaterThan(0.9 * once.instructions.step);
   });
 
+  it('counts a selection that no Fisher pass precedes as selection, not as check', async () => {
+    const { peakBytes } = await runNode({ ...job, options: { ...job.options, method: 'thintrain', lr: 1e-3 } });
+    const thin = await board({
+      engine: 'wasm2c',
+      peak: peakBytes,
+      options: { ...job.options, method: 'thintrain', lr: 1e-3 },
+    });
+    const { instructions } = await board({ engine: 'wasm2c' });
+    expect(thin.instructions).toMatchObject({ fisher: 0 });
+    expect(thin.instructions.selection).toBeGreaterThan(1000);
+    expect(thin.instructions.check).toBeLessThanOrEqual(instructions.check);
+  });
+
   it('needs no more memory than it reports', async () => {
     const { highWater } = await board({ engine: 'wasm2c' });
     const { linear, runtimeHeap, stack, store } = highWater;
