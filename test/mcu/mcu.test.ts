@@ -82,12 +82,9 @@ function suite(): void {
   });
 
   it('counts a selection that no Fisher pass precedes as selection, not as check', async () => {
-    const { peakBytes } = await runNode({ ...job, options: { ...job.options, method: 'thintrain', lr: 1e-3 } });
-    const thin = await board({
-      engine: 'wasm2c',
-      peak: peakBytes,
-      options: { ...job.options, method: 'thintrain', lr: 1e-3 },
-    });
+    const options = { ...job.options, method: 'thintrain', lr: 1e-3 } as const;
+    const { peakBytes } = await runNode({ ...job, options });
+    const thin = await board({ engine: 'wasm2c', peak: peakBytes, options });
     const { instructions } = await board({ engine: 'wasm2c' });
     expect(thin.instructions).toMatchObject({ fisher: 0 });
     expect(thin.instructions.selection).toBeGreaterThan(1000);
