@@ -168,8 +168,14 @@ export function summary(tables) {
   const body = rows.map((row) => {
     const means = tables.map((table) => {
       if (!table.has(row)) return '';
-      const to = row === 'fulltrain' ? '' : `, ${interval(table.difference(row, 'fulltrain').mean)}`;
-      return `${percent(table.accuracy(row).mean)}${to}`;
+      const accuracy = table.accuracy(row).mean;
+      if (row === 'fulltrain') return percent(accuracy);
+      const difference = table.difference(row, 'fulltrain').mean;
+      // A mean over other tasks than the rest of the column can't stand beside it.
+      const all = accuracy.tasks === table.accuracy('fulltrain').mean.tasks;
+      return all
+        ? `${percent(accuracy)}, ${interval(difference)}`
+        : `${interval(difference)} (${difference.tasks} tasks)`;
     });
     const costs = usual.filter((table) => table.has(row)).map((table) => [table.cost(row), table.cost('fulltrain')]);
     const memory = costs.map(([{ backwardBytes }]) => backwardBytes / 2 ** 20);

@@ -138,6 +138,14 @@ describe('tables of raw results', () => {
     expect(summary).toContain('| tinytrain | 50.0, -1.0 | 67.0, -1.0 ± 0.8 | 1.00 to 2.00 | 100 |\n');
     expect(summary).toMatch(/\| sparseupdate \| {2}\| [\d.]+, [-+][\d.]+ ± [\d.]+ \| 1\.00 \| 100 \|\n/);
   });
+  it('a row with fewer tasks than the others has no mean beside theirs in the summary, but its difference on those tasks', () => {
+    write();
+    const rows = DOMAINS.map((data) => line(data, 'deeptrain:lr=0.00008:iterations=40', 1, 80)).join('');
+    writeFileSync(file, readFileSync(file, 'utf8') + rows);
+    draw(folder);
+    // On task 1 fulltrain has 76, and 36 on satellite.
+    expect(readFileSync(page, 'utf8')).toContain('| deeptrain | +9.0 (8 tasks) | 1.00 | 100 |\n');
+  });
   it('pass over a line cut short, and fall back to the first settings where a trial is not complete', () => {
     write();
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
