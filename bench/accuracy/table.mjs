@@ -196,8 +196,13 @@ export function comparisons(tables) {
     const found = tables.map((table) => table.has(row) && table.has(base) && table.difference(row, base).mean);
     const tasks = found.filter((e, i) => e && tables[i].sampling === TUNED_SAMPLING).map((e) => e.tasks);
     if (!tasks.length) return [];
-    // One task of each domain says nothing.
-    const differences = found.map((e) => (e && e.ci95 !== null ? interval(e) : ''));
+    const differences = found.map((e, i) => {
+      // One task of each domain says nothing.
+      if (!e || e.ci95 === null) return '';
+      // The last column is about 5-way tasks; of others, those that not all rows have are counted where they stand.
+      const fewer = tables[i].sampling !== TUNED_SAMPLING && e.tasks < tables[i].accuracy('fulltrain').mean.tasks;
+      return `${interval(e)}${fewer ? ` (${e.tasks} tasks)` : ''}`;
+    });
     return [[`${fullName(row)} over ${fullName(base)}`, ...differences, range(tasks, 0)]];
   });
   return `### Paired differences\n\n${markdown(['difference', ...tables.map(column), 'tasks'], body)}`;

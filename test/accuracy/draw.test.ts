@@ -103,6 +103,25 @@ describe('tables of raw results', () => {
     expect(drawn).toContain('| tinytrain over none |  | +26.0 ± 0.8 | 16 |\n');
     expect(drawn).not.toContain('deeptrain over');
   });
+  it('a paired difference on fewer tasks of Meta-Dataset than its column has says on how many', () => {
+    write();
+    const meta = (row: string, tasks: number[], gain: number) =>
+      DOMAINS.flatMap((data) => tasks.map((task) => line(data, row, task, 60 + 2 * task + gain * (task + 1)))).join('');
+    const rows = [
+      ['tinytrain:lr=0.006:iterations=40', [0, 1, 2], 2],
+      ['none', [0, 1, 2], 0],
+      ['lastlayer:lr=0.003:iterations=40', [1, 2], 1],
+      ['fulltrain:lr=0.0001:iterations=40', [0, 1, 2], 3],
+    ] as const;
+    writeFileSync(
+      join(folder, 'default.meta-dataset.jsonl'),
+      rows.map(([row, tasks, gain]) => meta(row, [...tasks], gain)).join(''),
+    );
+    draw(folder);
+    const drawn = readFileSync(tables, 'utf8');
+    expect(drawn).toMatch(/\| tinytrain over none \| \S+ ± \S+ \| \+4\.0 ± \S+ \| 16 \|\n/);
+    expect(drawn).toMatch(/\| tinytrain over lastlayer \| \S+ ± \S+ \| \+2\.5 ± \S+ \(16 tasks\) \| 16 \|\n/);
+  });
   it('the README has one network, domain by domain', () => {
     write();
     const other = join(folder, 'mcunet-5fps.5way5shot.jsonl');
