@@ -1,6 +1,6 @@
 // Draws the tables of docs/accuracy.md, docs/accuracy-tables.md and README.md (between their markers) and the pictures from the raw
 // results; runs nothing.
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { costPicture, layerPicture } from './pictures.mjs';
 import { NETWORKS, README, SAMPLINGS } from './plan.mjs';
@@ -14,11 +14,24 @@ const END = '<!-- end of what is drawn -->';
 /** Where the tables of all networks stand that `page` sums up. */
 const tablesPage = (page) => page.replace(/\.md$/, '-tables.md');
 
+/** The text of a page, and where what is drawn begins and ends in it. */
+function read(page) {
+  const text = existsSync(page) ? readFileSync(page, 'utf8') : '';
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) {
+    throw new Error(`${page}: no page with the two markers between which tables are drawn; copy one of docs/ there`);
+  }
+  return { text, begin, end };
+}
+
+/** Throws for a page that can't be drawn into: to be known before a run of hours. */
+export function checkPages(page, front) {
+  for (const path of [page, tablesPage(page), front]) read(path);
+}
+
 /** Puts `body` between the markers of a page. */
 function replace(page, body) {
-  const text = readFileSync(page, 'utf8');
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${page}: the markers of the drawn part are missing`);
+  const { text, begin, end } = read(page);
   writeFileSync(`${page}.tmp`, `${text.slice(0, begin + BEGIN.length)}\n\n${body}\n\n${text.slice(end)}`);
   renameSync(`${page}.tmp`, page);
 }

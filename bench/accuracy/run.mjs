@@ -15,7 +15,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { draw } from './draw.mjs';
+import { checkPages, draw } from './draw.mjs';
 import { DOMAINS, MAX_TRIALS, NETWORKS, ROWS, SAMPLINGS, TUNED_SAMPLING } from './plan.mjs';
 
 const { values: args } = parseArgs({
@@ -60,6 +60,11 @@ const samplings =
   args.tune && args.sampling === undefined ? [TUNED_SAMPLING] : listed('sampling', Object.keys(SAMPLINGS));
 const rows = listed('rows', ROWS);
 const [tasks, workers, trials] = [count('tasks', 10000), count('workers', 1024), count('trials', MAX_TRIALS)];
+try {
+  checkPages(args.page, args.readme);
+} catch (error) {
+  fail(error.message);
+}
 
 if (!args.draw) {
   const root = process.env.TINYTRAIN_DATA;

@@ -1,5 +1,5 @@
 // bench:accuracy: what is drawn from raw results, and that the pages in docs/ are drawn from those that are kept beside them.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -340,6 +340,13 @@ describe('tables of raw results', () => {
     expect(cells[12]).toBe('+12.0');
     expect(cells[13]).toBe('-8.0 ± 0.8');
   });
+});
+
+it('a page that cannot be drawn into is told of before anything runs', () => {
+  const args = ['--results', folder, '--page', page, '--readme', at('README.md')];
+  const { status, stderr } = spawnSync(process.execPath, [at('bench/accuracy/run.mjs'), ...args], { encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^bench:accuracy: .*page\.md: no page with the two markers .*\n$/);
 });
 
 it('docs/accuracy.md, its tables and its pictures, and the table of the README are those of the raw results beside it', () => {
