@@ -3,7 +3,7 @@ import { type Engine, namesOf } from './engine.js';
 import type { ModelInfo } from './inspect.js';
 import { type Crew, JOB } from './job.js';
 import type { CheckedOptions } from './options.js';
-import { CRITERIA, DYNAMIC } from './options.js';
+import { CRITERIA, computeLimit, DYNAMIC } from './options.js';
 import { runJob } from './run.js';
 import { applySelection, methodSelection, reportLayers } from './selection.js';
 import { TinyTrainError } from './status.js';
@@ -53,8 +53,7 @@ export async function choose(loaded: Loaded, task: Task, options: CheckedOptions
   engine.open(loaded.bytes, options.ram > 0);
   engine.task(task.labels, task.classes.length);
   const dynamic = DYNAMIC.includes(options.method) && !options.selection;
-  const compute =
-    'macs' in options.compute ? options.compute.macs : Math.floor(options.compute.share * loaded.fullMacs);
+  const compute = computeLimit(options.compute, loaded.fullMacs);
   // Ways back of an iteration, one of each pseudo-query and one of each support sample, all of which drawn ones may use up.
   const passes = 2 * task.labels.length;
   const drawn = options.optimizer === 'lomo';

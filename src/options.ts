@@ -93,8 +93,7 @@ export function parseCompute(value: number | string): Compute {
 }
 
 /** The compute budget in MACs of one sample's backward pass. */
-export function computeLimit(value: number | string, fullBackwardMacs: number): number {
-  const compute = parseCompute(value);
+export function computeLimit(compute: Compute, fullBackwardMacs: number): number {
   return 'macs' in compute ? compute.macs : Math.floor(compute.share * fullBackwardMacs);
 }
 

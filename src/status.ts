@@ -10,7 +10,7 @@ export const SLICE = 6;
 export const SHARE = 7;
 export const GATHER = 8;
 export const NEED_MEMORY = -6;
-export const BUDGET = -10;
+const BUDGET = -10;
 
 /** What a message may have to name. */
 export interface Details {

@@ -145,8 +145,7 @@ export interface SelectReport {
   method: Method | 'selection';
   criterion: string;
   seed: number;
-  /** The limits in bytes and MACs; they bind the methods that select by them. */
-  /** `ramBytes` is null without a limit. */
+  /** The limits in bytes and MACs; they bind the methods that select by them. `ramBytes` is null without a limit. */
   budgets: { memoryBytes: number; backwardMacs: number; ramBytes: number | null };
   layers: LayerReport[];
   memory: { backwardBytes: number; peakBytes: number };

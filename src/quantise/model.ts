@@ -1,4 +1,4 @@
-import { type Int8, layersOf, type Model, type Operator, type Quantisation } from '../model/model.js';
+import type { Int8, Model, Operator, Quantisation } from '../model/model.js';
 
 /** Lowest and highest number of a value that 8 bits shall hold. */
 export interface Range {
@@ -59,30 +59,4 @@ function quantiseLayer(operator: Operator, input: Quantisation, value: Quantisat
   }
   const int8: Int8 = { ...value, scales };
   return { weights: small, bias, int8 };
-}
-
-/** The model in floats, whose weights are what the int8 ones stand for. */
-export function dequantiseModel({ image, ...model }: Model): Model {
-  const scaleOf = (value: number) => (value === 0 ? image : model.operators[value - 1]!.int8)!.scale;
-  const operators = model.operators.map(({ int8, ...operator }): Operator => {
-    const { weights, bias, op } = operator;
-    if (!int8 || !weights) return operator;
-    const channels = operator.out[2];
-    const row = weights.length / channels;
-    const input = scaleOf(operator.input);
-    return {
-      ...operator,
-      weights: Float32Array.from(
-        weights,
-        (w, i) => w * int8.scales![op === 'depthwise' ? i % channels : Math.floor(i / row)]!,
-      ),
-      bias: Float32Array.from(bias!, (b, o) => b * (int8.scales![o]! * input)),
-    };
-  });
-  return { ...model, operators };
-}
-
-/** True for a model with int8 layers. */
-export function isInt8(model: Model): boolean {
-  return layersOf(model).some((operator) => operator.int8);
 }

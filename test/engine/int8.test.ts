@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { layersOf, type Model, quantisationOf } from '../../src/model/model.js';
 import { writeModel } from '../../src/model/write.js';
-import { dequantiseModel } from '../../src/quantise/model.js';
 import { TinyTrain } from '../../src/tinytrain.js';
 import type { Binary } from '../../src/types.js';
 import { describeWithData } from '../data.js';
 import { readDump } from '../dumps.js';
+import { dequantiseModel } from '../quantise/dequantise.js';
 import { forwardFrom } from '../reference/forward.js';
 import { int8All, quantise } from '../reference/int8.js';
 import { deepNetwork, everyOperator, int8Of, randomMobile, randomModel, support } from './networks.js';

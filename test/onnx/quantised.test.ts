@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../src/model/model.js';
 import { readModel } from '../../src/model/read.js';
 import { importOnnx } from '../../src/onnx/index.js';
-import { dequantiseModel } from '../../src/quantise/model.js';
 import { TinyTrain } from '../../src/tinytrain.js';
+import { dequantiseModel } from '../quantise/dequantise.js';
 import { forward, fromChw } from '../reference/forward.js';
 
 const FOLDER = new URL('../golden/onnx/', import.meta.url);

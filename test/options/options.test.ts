@@ -31,8 +31,8 @@ describe('compute', () => {
     expect(() => parseCompute(text)).toThrow(/^compute must be a share .* or MACs above 1/);
   });
   it('becomes MACs', () => {
-    expect(computeLimit('15%', 1001)).toBe(150);
-    expect(computeLimit(5000, 1001)).toBe(5000);
+    expect(computeLimit(parseCompute('15%'), 1001)).toBe(150);
+    expect(computeLimit(parseCompute(5000), 1001)).toBe(5000);
   });
 });
 
